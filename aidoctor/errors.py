@@ -1,0 +1,258 @@
+"""Every error that a person may meet, as one tree.
+
+AIDoctorError
+├── SettingsError      a setting is unknown, invalid or not allowed here
+├── StartError         the program cannot start
+├── EngineError        the language model or its server
+├── ImageError         a picture that cannot be used
+├── StoreError         the conversations on disk
+└── SetupError         fetching and installing
+
+Each leaf has a stable `code`, one sentence `what` happened and one sentence `fix` that says what
+to do. Adapters translate foreign exceptions into these; none crosses a port. `detail` is for the
+log and the small print; it never holds what a person wrote.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AIDoctorError(Exception):
+    """The root: something to tell the person in plain words."""
+
+    code: ClassVar[str] = "unexpected"
+    what: str = "Something unexpected went wrong."
+    fix: str = "Try again; if it happens again, run `aidoctor doctor`."
+
+    def __init__(self, detail: str = "", *, what: str = "", fix: str = "") -> None:
+        super().__init__(detail or what or self.what)
+        self.detail = detail
+        self.what = what or self.what
+        self.fix = fix or self.fix
+
+
+class SettingsError(AIDoctorError):
+    """A setting is unknown, invalid or not allowed where it stands."""
+
+    code = "settings"
+    what = "A setting is not valid."
+    fix = "Correct the line that is named and start again."
+
+
+class StartError(AIDoctorError):
+    """The program cannot start."""
+
+    code = "start"
+
+
+class HostRefused(StartError):
+    """`host` is not a loopback address."""
+
+    code = "host-refused"
+    what = "AI Doctor only listens on this machine until it has sign-in and TLS."
+    fix = "Set host to 127.0.0.1."
+
+
+class PortTaken(StartError):
+    """Another program listens on the port."""
+
+    code = "port-taken"
+    what = "Another program is using the port."
+    fix = "Close it, or choose another port: AIDOCTOR_PORT=3001."
+
+
+class PageMissing(StartError):
+    """The page has not been built."""
+
+    code = "page-missing"
+    what = "The page has not been built in this installation."
+    fix = "In the source folder run `make page`, or install the published wheel."
+
+
+class EngineError(AIDoctorError):
+    """The language model or its server."""
+
+    code = "engine"
+
+
+class EngineDown(EngineError):
+    """The engine does not answer."""
+
+    code = "engine-down"
+    what = "The model server is not answering."
+    fix = "Start it (for Ollama: `ollama serve`), then try again."
+
+
+class EngineMissing(EngineError):
+    """No engine can be used at all."""
+
+    code = "engine-missing"
+    what = "No language model is installed yet."
+    fix = "Open Set-up and follow its one step."
+
+
+class EngineTooOld(EngineError):
+    """The server is older than what is safe and tested."""
+
+    code = "engine-too-old"
+    what = "The model server is too old."
+    fix = "Update Ollama to 0.30.0 or newer."
+
+
+class ModelMissing(EngineError):
+    """The engine does not have the model."""
+
+    code = "model-missing"
+    what = "The model is not on this machine yet."
+    fix = "Open Set-up and download it."
+
+
+class ModelNotLocal(EngineError):
+    """The model would run in a cloud."""
+
+    code = "model-not-local"
+    what = "This model runs in a cloud, so your words would leave this machine."
+    fix = "Choose a model that runs here."
+
+
+class ModelOutOfMemory(EngineError):
+    """The machine lacks memory for the model."""
+
+    code = "model-out-of-memory"
+    what = "There is not enough memory for this model."
+    fix = "Close other programs, or choose a smaller model."
+
+
+class ModelBusy(EngineError):
+    """The server's queue is full."""
+
+    code = "model-busy"
+    what = "The model server is busy."
+    fix = "Wait a moment and try again."
+
+
+class ModelProtocolError(EngineError):
+    """The server said something that is not its protocol."""
+
+    code = "model-protocol"
+    what = "The model server answered in a way that cannot be understood."
+    fix = "Update the model server, then try again."
+
+
+class ModelFailed(EngineError):
+    """The server reported an error of its own."""
+
+    code = "model-failed"
+    what = "The model server reported an error."
+    fix = "Try again; if it happens again, restart the model server."
+
+
+class ModelCrashed(EngineError):
+    """The embedded engine's process ended."""
+
+    code = "model-crashed"
+    what = "The model stopped unexpectedly and has been restarted."
+    fix = "Try again; what was already written is kept."
+
+
+class ModelUnreadable(EngineError):
+    """A model file cannot be loaded."""
+
+    code = "model-unreadable"
+    what = "The model file cannot be loaded."
+    fix = "Check the paths gguf and mmproj, or download the model again in Set-up."
+
+
+class StreamBroken(EngineError):
+    """The answer stopped before its end."""
+
+    code = "stream-broken"
+    what = "The answer stopped before its end."
+    fix = "Choose Continue to let the model go on."
+
+
+class ModelSlow(EngineError):
+    """No first or next token within the time allowed."""
+
+    code = "model-slow"
+    what = "The model has not answered in the time allowed."
+    fix = "Try again, or raise first_token_timeout or token_timeout in the settings."
+
+
+class PromptTooLong(EngineError):
+    """One message alone does not fit the context."""
+
+    code = "prompt-too-long"
+    what = "This message is too long for the model."
+    fix = "Shorten it, or send it in parts."
+
+
+class PictureRefused(EngineError):
+    """The engine could not read a picture."""
+
+    code = "picture-refused"
+    what = "The model could not read the picture."
+    fix = "Remove it and send the message again, or choose a model that sees pictures."
+
+
+class RemoteRefused(EngineError):
+    """An engine address outside this machine without leave."""
+
+    code = "remote-refused"
+    what = "The model server's address is not on this machine."
+    fix = "Set allow_remote_engine = true if your words may go there."
+
+
+class EngineRefused(EngineError):
+    """The engine wants another key."""
+
+    code = "engine-refused"
+    what = "The model server refused the request."
+    fix = "Check openai_api_key."
+
+
+class ImageError(AIDoctorError):
+    """A picture that cannot be used."""
+
+    code = "image"
+    fix = "Choose a PNG, JPEG, WebP, GIF, BMP, TIFF or HEIC picture."
+
+
+class StoreError(AIDoctorError):
+    """The conversations on disk."""
+
+    code = "store"
+
+
+class NotFound(StoreError):
+    """No such conversation, turn or attachment."""
+
+    code = "not-found"
+    what = "This conversation is not here (any more)."
+    fix = "Choose another from the history."
+
+
+class AnswerRunning(AIDoctorError):
+    """The conversation already has an answer in progress."""
+
+    code = "answer-running"
+    what = "The last answer is still being written."
+    fix = "Wait for it, or stop it."
+
+
+class SetupError(AIDoctorError):
+    """Fetching and installing."""
+
+    code = "setup"
+
+
+def find(code: str) -> type[AIDoctorError]:
+    """The error with this code, or the root where none has it."""
+    pending = [AIDoctorError]
+    while pending:
+        kind = pending.pop()
+        if kind.code == code:
+            return kind
+        pending += kind.__subclasses__()
+    return AIDoctorError
