@@ -62,6 +62,30 @@ class PortTaken(StartError):
     fix = "Close it, or choose another port: AIDOCTOR_PORT=3001."
 
 
+class NoRoom(StartError):
+    """The data folder cannot be made or written."""
+
+    code = "no-room"
+    what = "The data folder cannot be used."
+    fix = "Free some disk space, or choose another folder: AIDOCTOR_DATA_DIR=/some/folder."
+
+
+class PageBuildFailed(StartError):
+    """Reflex or Node could not build the page; the end of their output is the detail."""
+
+    code = "page-build"
+    what = "The page could not be built."
+    fix = "Read the last lines below, correct what they name, and run `make page` again."
+
+
+class AlreadyRunning(StartError):
+    """Another process has the data folder."""
+
+    code = "already-running"
+    what = "AI Doctor is already running on these conversations."
+    fix = "Use the page that is open, or end the other one first."
+
+
 class PageMissing(StartError):
     """The page has not been built."""
 
@@ -219,10 +243,109 @@ class ImageError(AIDoctorError):
     fix = "Choose a PNG, JPEG, WebP, GIF, BMP, TIFF or HEIC picture."
 
 
+class ImageUnsupported(ImageError):
+    """The bytes are of no kind that is read here."""
+
+    code = "image-unsupported"
+    what = "This file is not a picture of a kind that can be read."
+
+
+class ImageIsPdf(ImageError):
+    """A PDF instead of a picture."""
+
+    code = "image-pdf"
+    what = "This is a PDF, and the model reads pictures."
+    fix = (
+        "Take a screenshot of the page that matters, or export it as PNG or JPEG, and attach that."
+    )
+
+
+class ImageIsDicom(ImageError):
+    """A DICOM file instead of a picture."""
+
+    code = "image-dicom"
+    what = "This is a DICOM file from a scanner, and the model reads pictures."
+    fix = "Open it in a DICOM viewer, export the view that matters as PNG or JPEG, and attach that."
+
+
+class ImageIsSvg(ImageError):
+    """A drawing that could hold a program."""
+
+    code = "image-svg"
+    what = "This is an SVG drawing, which can hold programs, so it is not opened."
+    fix = "Take a screenshot of it, or export it as PNG, and attach that."
+
+
+class ImageIsHtml(ImageError):
+    """A web page instead of a picture."""
+
+    code = "image-html"
+    what = "This is a web page, and the model reads pictures."
+    fix = "Take a screenshot of the part that matters and attach that."
+
+
+class ImageIsMedia(ImageError):
+    """A film or a sound recording instead of a picture."""
+
+    code = "image-media"
+    what = "This is a video or a sound recording, and the model reads pictures."
+    fix = "For a video, pause it where it matters, take a screenshot and attach that."
+
+
+class ImageTooLarge(ImageError):
+    """More bytes than are taken."""
+
+    code = "image-too-large"
+    what = "This picture is larger than 20 MB."
+    fix = "Save it smaller or as JPEG, or take a screenshot of it, and attach that."
+
+
+class ImageTooManyPixels(ImageError):
+    """More pixels than are decoded."""
+
+    code = "image-too-many-pixels"
+    what = "This picture has more than 40 million pixels."
+    fix = "Scale it down or cut out the part that matters, and attach that."
+
+
+class ImageDamaged(ImageError):
+    """The file ends too early or does not follow its format."""
+
+    code = "image-damaged"
+    what = "This picture is damaged or incomplete."
+    fix = "Open it in a picture viewer, save it again as PNG or JPEG, and attach that."
+
+
+class ImageTimeout(ImageError):
+    """Reading took longer than allowed."""
+
+    code = "image-timeout"
+    what = "Reading this picture took too long."
+    fix = "Save it again as PNG or JPEG, smaller if you can, and attach that."
+
+
+class ImageMemory(ImageError):
+    """Reading needed more memory than allowed."""
+
+    code = "image-memory"
+    what = "Reading this picture needs too much memory."
+    fix = "Save it again as PNG or JPEG, smaller if you can, and attach that."
+
+
+class UploadTooSlow(ImageError):
+    """The upload did not end within its time."""
+
+    code = "image-upload-slow"
+    what = "The upload of this picture did not finish in time."
+    fix = "Attach it again."
+
+
 class StoreError(AIDoctorError):
     """The conversations on disk."""
 
     code = "store"
+    what = "The conversations could not be read or saved."
+    fix = "Try again; if it happens again, run `aidoctor doctor`."
 
 
 class NotFound(StoreError):
@@ -231,6 +354,70 @@ class NotFound(StoreError):
     code = "not-found"
     what = "This conversation is not here (any more)."
     fix = "Choose another from the history."
+
+
+class TurnRefused(StoreError):
+    """A turn whose id is malformed or belongs to another turn."""
+
+    code = "turn-refused"
+    what = "This message cannot be saved as it was sent."
+    fix = "Reload the page and send it again."
+
+
+class StoreFull(StoreError):
+    """The disk takes no more."""
+
+    code = "store-full"
+    what = "The disk is full, so this could not be saved."
+    fix = "Free some space, then try again; what was saved before is safe."
+
+
+class StoreLocked(StoreError):
+    """Another program holds the database for longer than we wait."""
+
+    code = "store-locked"
+    what = "Another program is using the conversations."
+    fix = "Close it (a backup or a second AI Doctor, perhaps), then try again."
+
+
+class StoreCorrupt(StoreError):
+    """The database is damaged, or is not ours; it is left as it is."""
+
+    code = "store-corrupt"
+    what = "The file with the conversations is damaged. It has been left as it is."
+    fix = "Put a backup in its place, or move it away to begin anew: conversations.sqlite3."
+
+
+class StoreTooNew(StoreError):
+    """A newer version of this program wrote the database."""
+
+    code = "store-too-new"
+    what = "The conversations were saved by a newer AI Doctor."
+    fix = "Update AI Doctor; nothing has been changed."
+
+
+class StoreReadOnly(StoreError):
+    """The data folder or its file cannot be written."""
+
+    code = "store-read-only"
+    what = "AI Doctor may not write to its data folder."
+    fix = "Give yourself the right to write there, or set data_dir to another folder."
+
+
+class StoreDiskFailing(StoreError):
+    """The disk reports errors of its own."""
+
+    code = "store-disk"
+    what = "The disk reported an error."
+    fix = "Copy the data folder to another disk, and check this one."
+
+
+class StoreClosed(StoreError):
+    """The program is ending."""
+
+    code = "store-closed"
+    what = "AI Doctor is closing."
+    fix = "Start it again."
 
 
 class AnswerRunning(AIDoctorError):
@@ -256,3 +443,8 @@ def find(code: str) -> type[AIDoctorError]:
             return kind
         pending += kind.__subclasses__()
     return AIDoctorError
+
+
+def describe(error: AIDoctorError) -> dict[str, str]:
+    """An error as the page is told it."""
+    return {"code": error.code, "what": error.what, "fix": error.fix}

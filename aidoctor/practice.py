@@ -1,0 +1,71 @@
+"""Everything that is open while the program runs: settings, records, engines, consultation.
+
+Importing opens nothing; the application's lifespan does, and closes it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aidoctor import settings as configuration
+from aidoctor.consultation import Consultation
+from aidoctor.engines import Engines
+from aidoctor.errors import AIDoctorError
+from aidoctor.imaging import ImageCleaner
+from aidoctor.records import Records
+from aidoctor.settings import Settings
+from aidoctor.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """The open parts, each made once."""
+
+    settings: Settings
+    records: Records
+    engines: Engines
+    images: ImageCleaner
+    consultation: Consultation
+
+
+_open: Practice | None = None
+
+
+def practice() -> Practice:
+    """The open practice. Raises `AIDoctorError` before the application has started."""
+    if _open is None:
+        raise AIDoctorError("the application has not started")
+    return _open
+
+
+@asynccontextmanager
+async def opened() -> AsyncGenerator[Practice, None]:
+    """Open the practice for as long as the application runs."""
+    global _open
+    _open = await asyncio.to_thread(_assemble)
+    try:
+        yield _open
+    finally:
+        await _close(_open)
+        _open = None
+
+
+def _assemble() -> Practice:
+    store = Store.open(configuration.load().data_dir)
+    store.interrupt_running()
+    settings = configuration.load(store.preferences())
+    records = Records(store, Store.in_memory())
+    engines = Engines(settings)
+    return Practice(
+        settings, records, engines, ImageCleaner(), Consultation(settings, records, engines)
+    )
+
+
+async def _close(practice: Practice) -> None:
+    await practice.consultation.aclose()
+    await practice.engines.aclose()
+    await practice.images.aclose()
+    practice.records.close()

@@ -1,0 +1,1 @@
+"""What each page knows: thin states over the open practice. Tokens never pass through here."""

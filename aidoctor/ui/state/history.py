@@ -1,0 +1,101 @@
+"""The list of conversations and what can be done with it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import reflex as rx
+
+from aidoctor.domain import Conversation
+from aidoctor.practice import practice
+
+PAGE = 100
+"""Conversations listed at once."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the history."""
+
+    id: str = ""
+    title: str = ""
+    when: str = ""
+    """The heading it stands under; empty where it is that of the line before."""
+    pinned: bool = False
+
+
+class History(rx.State):
+    """Conversations, newest first, those that are pinned before them."""
+
+    entries: list[Entry] = []
+    query: str = ""
+    has_more: bool = False
+    _limit: int = PAGE
+
+    @rx.event
+    async def load(self) -> None:
+        """Read the list again; sends it only where it has changed."""
+        store = practice().records.kept
+        found = await asyncio.to_thread(store.conversations, self.query, self._limit + 1)
+        entries = _entries(found[: self._limit], datetime.now(UTC).astimezone())
+        if entries != self.entries:
+            self.entries = entries
+        self.has_more = len(found) > self._limit
+
+    @rx.event
+    async def search(self, query: str) -> None:
+        """Show what matches in titles and text."""
+        self.query = query
+        await self.load()
+
+    @rx.event
+    async def show_more(self) -> None:
+        """Show more of a long list."""
+        self._limit += PAGE
+        await self.load()
+
+    @rx.event
+    async def pin(self, conversation_id: str, pinned: bool) -> None:
+        """Keep a conversation at the top."""
+        await asyncio.to_thread(practice().records.kept.pin, conversation_id, pinned)
+        await self.load()
+
+    @rx.event
+    async def delete(self, conversation_id: str) -> rx.event.EventSpec | None:
+        """Delete a conversation for good; whoever looks at it goes to a new one."""
+        consultation = practice().consultation
+        await consultation.stop(consultation.answering(conversation_id))
+        store = practice().records.of(conversation_id)
+        await asyncio.to_thread(store.delete, conversation_id)
+        await self.load()
+        shown = self.router.url.path.strip("/") == f"c/{conversation_id}"
+        return rx.redirect("/", replace=True) if shown else None
+
+    @rx.event
+    async def delete_all(self) -> rx.event.EventSpec:
+        """Delete every conversation for good."""
+        await asyncio.to_thread(practice().records.kept.delete_all)
+        await self.load()
+        return rx.redirect("/", replace=True)
+
+
+def _entries(conversations: list[Conversation], now: datetime) -> list[Entry]:
+    entries: list[Entry] = []
+    heading = ""
+    for conversation in conversations:
+        when = "Pinned" if conversation.pinned else _when(conversation.updated_at, now)
+        shown = "" if when == heading else when
+        heading = when
+        entries.append(Entry(conversation.id, conversation.title, shown, conversation.pinned))
+    return entries
+
+
+def _when(at: datetime, now: datetime) -> str:
+    days = (now.date() - at.astimezone(now.tzinfo).date()).days
+    if days <= 0:
+        return "Today"
+    if days == 1:
+        return "Yesterday"
+    return "Last 7 days" if days < 7 else at.astimezone(now.tzinfo).strftime("%B %Y")
