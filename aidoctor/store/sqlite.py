@@ -1,0 +1,155 @@
+"""What is special to SQLite: the file, the pragmas, the checks and the meaning of its errors."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
+from sqlalchemy import exc as sa
+
+from aidoctor.errors import (
+    StoreCorrupt,
+    StoreDiskFailing,
+    StoreError,
+    StoreFull,
+    StoreLocked,
+    StoreReadOnly,
+)
+
+FILE_NAME: Final = "conversations.sqlite3"
+PATIENCE: Final = 5.0
+"""Seconds that a write waits for others."""
+CHECK_SECONDS: Final = 0.2
+"""Time given to the check of an existing file at start; large files are checked in part."""
+
+_MEANING: Final[dict[str, type[StoreError]]] = {
+    "SQLITE_FULL": StoreFull,
+    "SQLITE_IOERR_WRITE": StoreFull,  # a quota or a file size limit reached says this
+    "SQLITE_IOERR": StoreDiskFailing,
+    "SQLITE_BUSY": StoreLocked,
+    "SQLITE_LOCKED": StoreLocked,
+    "SQLITE_CORRUPT": StoreCorrupt,
+    "SQLITE_NOTADB": StoreCorrupt,
+    "SQLITE_READONLY": StoreReadOnly,
+    "SQLITE_CANTOPEN": StoreReadOnly,
+    "SQLITE_PERM": StoreReadOnly,
+}
+
+
+def meaning(error: BaseException) -> StoreError:
+    """What an error of the driver means for the person; the detail is the code alone."""
+    name = str(getattr(error, "sqlite_errorname", type(error).__name__))
+    while name and name not in _MEANING:
+        name, _, _ = name.rpartition("_")
+    return _MEANING.get(name, StoreError)(getattr(error, "sqlite_errorname", type(error).__name__))
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Let only our own errors out."""
+    try:
+        yield
+    except sa.DBAPIError as error:
+        raise meaning(error.orig or error) from None
+    except sqlite3.Error as error:
+        raise meaning(error) from None
+    except sa.TimeoutError:
+        raise StoreLocked("pool") from None
+    except sa.SQLAlchemyError as error:
+        raise StoreError(type(error).__name__) from None
+    except OSError as error:
+        raise StoreReadOnly(type(error).__name__) from None
+
+
+def prepare(data_dir: Path) -> Path:
+    """Make the private folder and the private file, and return the file."""
+    with translated():
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if data_dir.stat().st_mode & 0o077:
+            data_dir.chmod(0o700)
+        path = data_dir / FILE_NAME
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+        return path
+
+
+def examine(path: Path) -> None:
+    """Refuse a damaged file before anything can write to it: `StoreCorrupt`."""
+    if path.stat().st_size == 0:
+        return
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with translated(), closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE)) as connection:
+        deadline = time.monotonic() + CHECK_SECONDS
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+        try:
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_INTERRUPT":
+                raise
+            return
+        if verdict != ("ok",):
+            raise StoreCorrupt("quick_check")
+
+
+def file_engine(path: Path) -> Engine:
+    """The engine of a file, with several connections."""
+    return _prepared(create_engine(f"sqlite:///{path}", hide_parameters=True))
+
+
+def memory_engine() -> Engine:
+    """The engine of a database in memory, with the one connection that holds it."""
+    engine = create_engine(
+        "sqlite://",
+        hide_parameters=True,
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False},
+    )
+    return _prepared(engine)
+
+
+def _prepared(engine: Engine) -> Engine:
+    event.listen(engine, "connect", _connected)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _connected(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # BEGIN is ours, see _begin
+    for pragma in (
+        f"busy_timeout={PATIENCE * 1000:.0f}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once where a write is announced by `write_wait`, in seconds."""
+    wait = connection.get_execution_options().get("write_wait")
+    if wait is None:
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={wait * 1000:.0f}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def empty_log(engine: Engine) -> None:
+    """Write the log back and cut it to nothing, so that it holds no trace of what was deleted."""
+    with closing(engine.raw_connection()) as connection:
+        busy, _, _ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise StoreLocked(
+            "wal_checkpoint",
+            what="It is deleted, but another program that reads the conversations holds a trace.",
+            fix="Close that program, then restart AI Doctor.",
+        )
