@@ -1,0 +1,214 @@
+"""The one list of what AI Doctor needs, shared by the page, `aidoctor setup` and `aidoctor doctor`.
+
+Each need ends in one `Check`: fine, or the one thing to do. Nothing here changes the machine,
+and nothing is contacted but the engine that the settings name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from aidoctor.domain import EngineHealth, ModelCard
+from aidoctor.errors import AIDoctorError, EngineMissing, ModelMissing
+from aidoctor.ports import LanguageModel
+from aidoctor.settings import Settings
+from aidoctor.setup import licence, machine, needs
+from aidoctor.setup.check import Action, Check, State, failed
+from aidoctor.setup.figures import size
+
+_NAMES = {"ollama": "Ollama", "openai": "The model server", "llamacpp": "llama.cpp"}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFindings:
+    """What the engine said when it was asked, or the error that it ended in."""
+
+    health: EngineHealth | None = None
+    error: AIDoctorError | None = None
+    """Why no engine can be used."""
+    model: ModelCard | None = None
+    """The model to be asked, where the engine has it."""
+    model_error: AIDoctorError | None = None
+
+
+class Engines(Protocol):
+    """What the checks ask of the engines."""
+
+    async def overview(self) -> EngineHealth:
+        """Who answers. Raises an `EngineError` where nobody does."""
+        ...
+
+    async def current(self) -> tuple[LanguageModel, str]:
+        """The engine and the name under which its model is asked. Raises an `EngineError`."""
+        ...
+
+    async def card(self) -> ModelCard | None:
+        """What the engine says of that model."""
+        ...
+
+
+async def examine(
+    settings: Settings, engines: Engines, preferences: Mapping[str, str], page: Path
+) -> list[Check]:
+    """Ask the engine, then judge everything."""
+    engine = await ask(engines)
+    return await asyncio.to_thread(judge, settings, engine, preferences, page)
+
+
+async def ask(engines: Engines) -> EngineFindings:
+    """Who answers, and whether the model is there."""
+    try:
+        health = await engines.overview()
+    except AIDoctorError as error:
+        return EngineFindings(error=error)
+    try:
+        _, name = await engines.current()
+        card = await engines.card()
+    except AIDoctorError as error:
+        return EngineFindings(health, model_error=error)
+    return EngineFindings(health, model=card or ModelCard(name))
+
+
+def judge(
+    settings: Settings, engine: EngineFindings, preferences: Mapping[str, str], page: Path
+) -> list[Check]:
+    """Every check in the order in which a person would go through them."""
+    wanted = 0 if engine.model else _still_to_fetch(settings.model, engine.health)
+    checks = [
+        machine.check_page(page),
+        machine.check_folder(settings.data_dir),
+        machine.check_disk(settings.data_dir, wanted),
+        machine.check_memory(settings.model, engine.model),
+    ]
+    if licence.applies_to(settings.model):
+        checks.append(check_licence(preferences))
+    checks.append(check_engine(engine))
+    if engine.health:
+        checks += [check_model(settings, engine), *machine.check_exposure(engine.health)]
+    if engine.model:
+        checks.append(check_vision(engine.model, preferences))
+    return checks
+
+
+def check_licence(preferences: Mapping[str, str]) -> Check:
+    """The person has accepted the terms of the model."""
+    if licence.accepted(preferences):
+        return Check("licence", "Licence", State.OK, "You accepted the terms of MedGemma.")
+    return Check(
+        "licence",
+        "Licence",
+        State.TODO,
+        "MedGemma comes under terms of its own.",
+        "Read and accept them.",
+        "aidoctor setup",
+        "accept-licence",
+    )
+
+
+def check_engine(engine: EngineFindings) -> Check:
+    """Something that can run a model is there."""
+    if engine.health is None:
+        return _no_engine(engine.error or EngineMissing())
+    health = engine.health
+    name = " ".join(filter(None, (_NAMES.get(health.name, health.name), health.version)))
+    if not health.local:
+        sentence = f"{name} answers at {health.address}: your words leave this machine."
+        return Check("engine", "Engine", State.WARNING, sentence, " ".join(health.warnings))
+    if health.warnings:
+        sentence, *more = health.warnings
+        return Check("engine", "Engine", State.WARNING, f"{name}: {sentence}", " ".join(more))
+    return Check("engine", "Engine", State.OK, f"{name} runs on this machine.")
+
+
+def check_model(settings: Settings, engine: EngineFindings) -> Check:
+    """The engine has the model."""
+    health, card = engine.health, engine.model
+    if card:
+        facts = ", ".join(filter(None, (card.quantisation, size(card.size) if card.size else "")))
+        return Check("model", "Model", State.OK, f"{card.name}{f' ({facts})' if facts else ''}.")
+    error = engine.model_error
+    if error and not isinstance(error, ModelMissing):
+        return failed("model", "Model", error)
+    return _missing_model(settings.model, health.name if health else "")
+
+
+def check_vision(model: ModelCard, preferences: Mapping[str, str]) -> Check:
+    """The model sees pictures: by its own word, and by the test where one was made."""
+    title = "Pictures"
+    seen = preferences.get(vision_preference(model.name), "")
+    if seen == "sees":
+        return Check(
+            "vision", title, State.OK, "The model saw the test picture.", "", "", "selftest"
+        )
+    if seen == "blind" or model.sees is False:
+        return Check(
+            "vision",
+            title,
+            State.WARNING,
+            "This model does not see pictures; it reads only text.",
+            "Choose a model with vision, or fetch its projector.",
+            "",
+            "selftest",
+        )
+    sentence = "The model says that it sees pictures." if model.sees else "Not tried yet."
+    fix = "Show it a test picture; on a machine without a graphics card this takes minutes."
+    return Check("vision", title, State.OK, sentence, fix, "", "selftest")
+
+
+def vision_preference(model: str) -> str:
+    """Name of the preference that keeps what the self-test found: `sees`, `blind` or `unsure`."""
+    return f"vision.{model}"
+
+
+def _no_engine(error: AIDoctorError) -> Check:
+    """No engine: the one step where nothing is installed, else what is wrong with it."""
+    if not isinstance(error, EngineMissing | ModelMissing):
+        return failed("engine", "Engine", error)
+    download = needs.weigh(needs.EMBEDDED)
+    return Check(
+        "engine",
+        "Engine",
+        State.TODO,
+        "No language model is installed yet.",
+        f"Download MedGemma ({size(download)}); AI Doctor runs it itself. "
+        "With Ollama installed and started, it is used instead.",
+        "aidoctor setup",
+        "download",
+    )
+
+
+def _missing_model(model: str, engine: str) -> Check:
+    """The model is to be pulled, downloaded, or loaded by whoever runs the server."""
+    known = needs.of(model)
+    action: Action
+    if engine == "ollama":
+        amount = f" ({size(known.pull)})" if known else ""
+        fix, action = f"Download {model}{amount} through Ollama.", "pull"
+    elif engine == "llamacpp":
+        fix, action = f"Download it ({size(needs.weigh(needs.EMBEDDED))}).", "download"
+    else:
+        return Check(
+            "model",
+            "Model",
+            State.FAILED,
+            f"The server does not have {model}.",
+            "Load it there, or set model to one that the server lists.",
+        )
+    sentence = f"{model} is not on this machine yet."
+    return Check("model", "Model", State.TODO, sentence, fix, "aidoctor setup", action)
+
+
+def _still_to_fetch(model: str, health: EngineHealth | None) -> int:
+    """Bytes that set-up would still fetch for `model`."""
+    match health.name if health else "llamacpp":
+        case "llamacpp":
+            return needs.weigh(needs.EMBEDDED)
+        case "ollama":
+            known = needs.of(model)
+            return known.pull if known else 0
+        case _:
+            return 0
