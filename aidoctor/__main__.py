@@ -1,0 +1,76 @@
+"""The command line: `aidoctor` serves; `setup`, `doctor` and `config` are its other words."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from aidoctor import __version__
+from aidoctor.errors import AIDoctorError, HostRefused, SettingsError
+
+cli = typer.Typer(
+    help="A private doctor that you own. Without a command it serves the page.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@cli.callback(invoke_without_command=True)
+def serve(
+    context: typer.Context,
+    port: Annotated[int | None, typer.Option(help="Port of the page.")] = None,
+    browser: Annotated[
+        bool | None, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """A private doctor that you own. Without a command it serves the page."""
+    if port is not None:
+        os.environ["AIDOCTOR_PORT"] = str(port)
+    if browser is not None:
+        os.environ["AIDOCTOR_OPEN_BROWSER"] = str(browser).lower()
+    if context.invoked_subcommand is None:
+        from aidoctor.serve import serve
+
+        raise typer.Exit(serve())
+
+
+@cli.command()
+def config() -> None:
+    """Show every setting, its value and where it came from."""
+    from aidoctor import settings
+
+    rows = settings.explain()
+    typer.echo(f"# {settings.config_file()}")
+    width = max(len(f"{row.name} = {row.value}") for row in rows)
+    for row in rows:
+        typer.echo(f"{f'{row.name} = {row.value}':{width}}  # {row.origin}")
+
+
+def main() -> NoReturn:
+    """Run the command line; what goes wrong is said in plain words, never as a traceback."""
+    try:
+        status = cli(standalone_mode=False)
+    except AIDoctorError as error:
+        print(f"{error.what} {error.fix}", file=sys.stderr)  # noqa: T201
+        refused = isinstance(error, (HostRefused, SettingsError))
+        sys.exit(2 if refused else 1)
+    except typer.Abort:
+        sys.exit(130)
+    sys.exit(status or 0)
+
+
+if __name__ == "__main__":
+    main()
