@@ -75,9 +75,7 @@ def python():
 
 def make():
     """Create the environment where there is none."""
-    if subprocess.call([python(), "-m", "pip", "--version"], **QUIET) == 0 if os.path.exists(
-        python()
-    ) else False:
+    if os.path.exists(python()) and works([python(), "-m", "pip", "--version"]):
         return 0
     say("Creating the environment in .venv ...")
     made = subprocess.run(
@@ -97,7 +95,10 @@ def make():
     )
 
 
-QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+def works(command):
+    """Whether a command ends well; what it says does not matter."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.call(command, **quiet) == 0
 
 
 def install(purpose):
@@ -153,7 +154,7 @@ def progress(seen, total, name, began):
 
 def explain(said):
     """Turn pip's last words into one sentence and its fix."""
-    tail = "".join(said.splitlines(True)[-8:])
+    tail = "".join(said.splitlines(True)[-20:])
     if "No space left" in said:
         return refuse("The disk is full.", "Free some space and run this again.")
     if "THESE PACKAGES DO NOT MATCH" in said:

@@ -59,17 +59,25 @@ def config() -> None:
         typer.echo(f"{f'{row.name} = {row.value}':{width}}  # {row.origin}")
 
 
+def _add_setup() -> None:
+    """Add the commands of set-up where they may be wanted, so that the page starts sooner."""
+    if len(sys.argv) > 1:
+        from aidoctor.setup.commands import doctor_command, setup_command
+
+        cli.command("doctor")(doctor_command)
+        cli.command("setup")(setup_command)
+
+
 def main() -> NoReturn:
     """Run the command line; what goes wrong is said in plain words, never as a traceback."""
+    _add_setup()
     try:
-        status = cli(standalone_mode=False)
+        cli()
     except AIDoctorError as error:
         print(f"{error.what} {error.fix}", file=sys.stderr)  # noqa: T201
         refused = isinstance(error, (HostRefused, SettingsError))
         sys.exit(2 if refused else 1)
-    except typer.Abort:
-        sys.exit(130)
-    sys.exit(status or 0)
+    sys.exit(0)
 
 
 if __name__ == "__main__":
