@@ -94,12 +94,13 @@ def _orientation(picture: Image.Image) -> int:
 
 
 def _notice(picture: Image.Image, form: Format) -> str:
+    said = []
     if form is not Format.JPEG and getattr(picture, "is_animated", False):
-        part = "page" if form is Format.TIFF else "frame"
-        return f"Only the first {part} of this file is used."
+        part = {Format.TIFF: "page", Format.HEIC: "picture"}.get(form, "frame")
+        said.append(f"Only the first {part} of this file is used.")
     if picture.mode in _DEEP:
-        return "Its shades of grey were scaled to 256, from the darkest to the brightest."
-    return ""
+        said.append("Its shades of grey were scaled to 256, from the darkest to the brightest.")
+    return " ".join(said)
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

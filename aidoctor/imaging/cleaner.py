@@ -63,7 +63,10 @@ class ImageCleaner:
             self._end_worker()
             await asyncio.wait({exchange})
             raise
-        return exchange.result()
+        result = exchange.result()
+        if isinstance(result, ImageMemory):
+            self._end_worker()  # a fresh process has its memory in one piece again
+        return result
 
     async def _watch(
         self, worker: _Worker, exchange: asyncio.Task[CleanImage | ImageError]
@@ -114,7 +117,7 @@ class _Worker:
             wire.send(self._in, data)
             return wire.receive_result(self._out)
         except (EOFError, OSError, ValueError, LookupError, TypeError):
-            self.process.kill()
+            self.end()
             return ImageDamaged("the worker ended")
 
     def resident(self) -> int:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from aidoctor.domain import CleanImage
-from aidoctor.errors import ImageError, ImageMemory
+from aidoctor.errors import ImageError
 from aidoctor.imaging import wire
 
 _STATM = Path("/proc/self/statm")
@@ -35,8 +35,6 @@ def main(headroom: int, seconds: float) -> None:
                 result = error
             faulthandler.cancel_dump_traceback_later()
             wire.send_result(sys.stdout.buffer, result)
-            if isinstance(result, ImageMemory):
-                return  # a fresh process has its memory in one piece again
             del data, result
 
 
