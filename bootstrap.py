@@ -35,7 +35,7 @@ def main(purpose):
     free = shutil.disk_usage(HERE).free // 1_000_000
     if free < NEEDED_MB:
         return refuse(
-            "The environment needs {} MB of disk and {} MB are free.".format(NEEDED_MB, free),
+            f"The environment needs {NEEDED_MB} MB of disk and {free} MB are free.",
             "Free some space and run this again.",
         )
     return make() or install(purpose) or note(wanted, purpose)
@@ -105,14 +105,15 @@ def install(purpose):
     """Install what the locks name, counting along, then this folder itself."""
     locks = LOCKS[purpose]
     total = sum(count(name) for name in locks)
-    say("Installing {} packages, once (about a minute) ...".format(total))
-    pip = [python(), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    say(f"Installing {total} packages, once (about a minute) ...")
+    pip = [python(), "-m", "pip", "--disable-pip-version-check", "--no-input"]
     wanted = [part for name in locks for part in ("-r", os.path.join(HERE, name))]
-    status = follow(pip + ["--require-hashes", "--no-deps", "--progress-bar", "off"] + wanted, total)
+    exact = ["install", "--require-hashes", "--no-deps", "--progress-bar", "off"]
+    status = follow([*pip, *exact, *wanted], total)
     if status:
         return status
-    this = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet", "--editable", HERE]
-    return follow(pip + this, 0)
+    this = ["install", "--no-deps", "--no-index", "--no-build-isolation", "--editable", HERE]
+    return follow([*pip, *this], 0)
 
 
 def count(name):
@@ -129,10 +130,10 @@ def follow(command, total):
     )
     for line in pip.stdout:
         said.append(line)
-        if line.startswith(("Collecting ", "Requirement already", "Ignoring ")):
+        if total and line.startswith(("Collecting ", "Requirement already", "Ignoring ")):
             seen += 1
             progress(seen, total, line.split()[1].split("=")[0], began)
-        elif line.startswith("Installing collected"):
+        elif total and line.startswith("Installing collected"):
             progress(total, total, "unpacking", began)
     status = pip.wait()
     if sys.stdout.isatty():
@@ -144,7 +145,7 @@ def follow(command, total):
 
 def progress(seen, total, name, began):
     """Show one line that moves on a terminal, and a line now and then elsewhere."""
-    text = "  {:3d}/{}  {:3.0f} s  {}".format(seen, total, time.monotonic() - began, name)
+    text = f"  {seen:3d}/{total}  {time.monotonic() - began:3.0f} s  {name}"
     if sys.stdout.isatty():
         sys.stdout.write("\r\033[K" + text[:79])
         sys.stdout.flush()
@@ -172,7 +173,7 @@ def explain(said):
 
 def refuse(what, fix):
     """Say what is wrong and what to do about it."""
-    sys.stderr.write("{}\n{}\n".format(what, fix.rstrip()))
+    sys.stderr.write(f"{what}\n{fix.rstrip()}\n")
     return 1
 
 

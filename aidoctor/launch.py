@@ -12,7 +12,7 @@ import socket
 from pathlib import Path
 
 from aidoctor.errors import NoRoom, PortTaken
-from aidoctor.settings import Settings
+from aidoctor.settings import PREFIX, Settings
 
 
 def page_origins(port: int) -> list[str]:
@@ -57,9 +57,19 @@ def settle(settings: Settings) -> Path:
         raise NoRoom(what=f"The data folder {settings.data_dir} cannot be used.") from error
     for name in [name for name in os.environ if name.lstrip("_").startswith("REFLEX_")]:
         del os.environ[name]
-    os.environ.update(reflex_environment(settings.port, folder))
+    os.environ.update(reflex_environment(settings.port, folder), **_pinned_paths(settings))
     os.chdir(folder)
     return folder
+
+
+def _pinned_paths(settings: Settings) -> dict[str, str]:
+    """The paths of the environment in full, since they are read again in another folder."""
+    pairs = ((PREFIX + name.upper(), getattr(settings, name)) for name in Settings.model_fields)
+    return {
+        variable: str(value)
+        for variable, value in pairs
+        if isinstance(value, Path) and os.environ.get(variable)
+    }
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -23,6 +23,7 @@ from aidoctor.launch import reflex_environment
 from aidoctor.web.page import PAGE
 
 SOURCE = Path(__file__).parent.parent
+LOCK = "reflex.lock"
 STAMP = PAGE / ".sources"
 WORK = SOURCE / ".build" / "page"
 PORT = 3000
@@ -74,12 +75,12 @@ def build() -> bool:
         stamp = digest()
         _copy_inputs()
         _export()
-        _swap_in(stamp)
+        _swap_in(digest() if _keep_lock() else stamp)
     return True
 
 
 def _copy_inputs() -> None:
-    for name in ("assets", "reflex.lock"):
+    for name in ("assets", LOCK):
         shutil.rmtree(WORK / name, ignore_errors=True)
         if (SOURCE / name).is_dir():
             ignored = shutil.ignore_patterns("external")
@@ -98,6 +99,16 @@ def _export() -> None:
     if done.returncode or not _client().joinpath("index.html").is_file():
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
         raise PageBuildFailed(tail)
+
+
+def _keep_lock() -> bool:
+    """Bring what npm chose back to the source folder, to be committed; tell whether it changed."""
+    made = {file.name: file.read_bytes() for file in (WORK / LOCK).iterdir()}
+    (SOURCE / LOCK).mkdir(exist_ok=True)
+    kept = {file.name: file.read_bytes() for file in (SOURCE / LOCK).iterdir()}
+    for name, content in made.items():
+        (SOURCE / LOCK / name).write_bytes(content)
+    return made != kept
 
 
 def _environment() -> dict[str, str]:

@@ -30,6 +30,10 @@ PREFERENCES = frozenset(
 """The settings that a person may change on the page."""
 
 
+PATHS = frozenset({"data_dir", "gguf", "mmproj"})
+"""The settings that are paths; in a file they may be relative to its folder."""
+
+
 def config_file() -> Path:
     """Where `aidoctor.toml` is looked for."""
     return Path(platformdirs.user_config_dir("aidoctor", appauthor=False)) / "aidoctor.toml"
@@ -219,8 +223,11 @@ def _from_file(file: Path) -> dict[str, _Given]:
     for name, value in content.items():
         origin = f"{file}:{_line(text, name)}"
         _known(name, origin, written=name, known=Settings.model_fields)
-        if value != "" or Settings.model_fields[name].default is not None:
-            given[name] = _Given(value, origin)
+        if value == "" and Settings.model_fields[name].default is None:
+            continue
+        if name in PATHS and isinstance(value, str):
+            value = file.parent / Path(value).expanduser()
+        given[name] = _Given(value, origin)
     return given
 
 
