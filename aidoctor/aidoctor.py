@@ -1,18 +1,34 @@
-"""The composition root: settings, engines and store become one page."""
+"""The composition root: the pages and the data routes become one application.
+
+Importing this opens nothing, since the build of the page and `reflex run` import it too; the
+practice opens with the application's lifespan.
+"""
 
 from __future__ import annotations
 
 import reflex as rx
 from starlette.applications import Starlette
 
+from aidoctor.practice import opened, practice
+from aidoctor.store import Store
+from aidoctor.ui.pages import add_pages
+from aidoctor.web import answers, attachments, conversations
 from aidoctor.web.guard import guarded
 
 
-def index() -> rx.Component:
-    """The only page."""
-    return rx.container(rx.heading("AI Doctor"), rx.text("A private doctor that you own."))
+def _store_for(temporary: bool) -> Store:
+    records = practice().records
+    return records.temporary if temporary else records.kept
 
 
-app = rx.App(api_transformer=[Starlette(), guarded])
-app.add_page(index, route="/", title="AI Doctor")
-app.add_page(index, route="/c/[conversation]", title="AI Doctor")
+_api = Starlette(
+    routes=[
+        *answers.routes(lambda: practice().consultation, lambda: practice().records),
+        *attachments.routes(_store_for, lambda: practice().images),
+        *conversations.routes(lambda: practice().records),
+    ]
+)
+
+app = rx.App(api_transformer=[_api, guarded])
+app.register_lifespan_task(opened)
+add_pages(app)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -51,9 +52,10 @@ class Consultation:
     ) -> Exchange:
         """Keep what the person says, then let the model answer.
 
-        Creates the conversation where it does not exist. Raises `AnswerRunning` while this
-        conversation is being answered and a `StoreError` when the turn cannot be kept; after this
-        returns, the user turn is on disk.
+        Creates the conversation where it does not exist. A turn that is sent again is not kept
+        twice: it is answered again. Raises `AnswerRunning` while this conversation is being
+        answered and a `StoreError` when the turn cannot be kept; after this returns, the user
+        turn is on disk.
         """
         answer = self._reserve(conversation_id)
         try:
@@ -63,6 +65,7 @@ class Consultation:
         except BaseException:
             self._release(answer)
             raise
+        answer.conversation_id = user.conversation_id
         return Exchange(user, self._begin(answer, user, store))
 
     async def edit(self, turn_id: str, new_turn_id: str, text: str) -> Exchange:
@@ -140,6 +143,9 @@ class Consultation:
         attachment_ids: Sequence[str],
         temporary: bool,
     ) -> tuple[Turn, Store]:
+        with suppress(NotFound):  # sent again, after its first sending was kept but not heard of
+            store = self._records.with_turn(turn_id)
+            return store.turn(turn_id), store
         store = self._records.of(conversation_id)
         try:
             leaf = store.conversation(conversation_id).leaf_id

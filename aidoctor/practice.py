@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aidoctor import settings as configuration
 from aidoctor.consultation import Consultation
@@ -30,6 +31,9 @@ class Practice:
     images: ImageCleaner
     consultation: Consultation
 
+
+UNSENT = timedelta(days=1)
+"""How long a picture waits for its message."""
 
 _open: Practice | None = None
 
@@ -56,6 +60,7 @@ async def opened() -> AsyncGenerator[Practice, None]:
 def _assemble() -> Practice:
     store = Store.open(configuration.load().data_dir)
     store.interrupt_running()
+    store.sweep_unclaimed(UNSENT)
     settings = configuration.load(store.preferences())
     records = Records(store, Store.in_memory())
     engines = Engines(settings)

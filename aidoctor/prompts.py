@@ -43,11 +43,23 @@ class Gauge:
 
     def __init__(self) -> None:
         self.correction = 1.0
+        self._known: dict[int, int] = {}
 
     def count(self, text: str) -> int:
         """About how many tokens `text` has; 3.5 ASCII characters each, other scripts denser."""
+        known = self._known.get(hash(text))
+        if known is not None:
+            return known
         wide = sum(1 for c in text if ord(c) > 0x24F) if not text.isascii() else 0
         return int(((len(text) - wide) / 3.5 + wide * 0.8) * self.correction) + 1
+
+    def know(self, text: str, tokens: int) -> None:
+        """Take the engine's own count of `text` instead of an estimate."""
+        self._known[hash(text)] = tokens
+
+    def knows(self, text: str) -> bool:
+        """Whether the engine has counted `text`."""
+        return hash(text) in self._known
 
     def learn(self, estimated: int, reported: int) -> None:
         """Compare an estimate with the engine's own count of the same prompt."""
@@ -121,7 +133,7 @@ def messages(
     for turn in turns:
         seen = tuple(pictures[a.id] for a in turn.attachments if a.id in pictures)
         missing = len(turn.attachments) - len(seen)
-        text = "\n".join([turn.text, *[UNSEEN] * missing]).strip()
+        text = "\n".join([turn.text, *[UNSEEN] * missing]) if missing else turn.text
         context.append(Message(turn.role, text, seen))
     if go_on:
         context.append(Message(Role.USER, GO_ON))

@@ -10,7 +10,7 @@ from aidoctor.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The two stores behind one question: which of them holds this?"""
+    """The two stores behind one question: which of them holds a conversation or a turn."""
 
     kept: Store
     temporary: Store

@@ -16,7 +16,6 @@ from aidoctor import modelfile, prompts
 from aidoctor.answer import Answer, End
 from aidoctor.clocks import on_time
 from aidoctor.domain import (
-    Delta,
     Done,
     Message,
     Progress,
@@ -27,12 +26,15 @@ from aidoctor.domain import (
 )
 from aidoctor.engines import Engines
 from aidoctor.errors import AIDoctorError
-from aidoctor.ports import LanguageModel
+from aidoctor.ports import LanguageModel, ModelShelf
 from aidoctor.settings import Settings
 from aidoctor.store import Store
 
 SAVE_EVERY = 1.0
 """Seconds between two saves of a growing answer: the most that a crash can lose."""
+
+NEAR = 0.7
+"""Part of the budget from which on the engine itself counts."""
 
 log = logging.getLogger(__name__)
 
@@ -99,17 +101,20 @@ class Scribe:
     ) -> _Prompt:
         card = await self._engines.card()
         sees = card is None or card.sees is not False
-        recipe = modelfile.load()
-        context = self._settings.context_tokens or recipe.num_ctx
+        system = modelfile.system()
+        context = self._settings.context_tokens or modelfile.num_ctx()
         branch = await asyncio.to_thread(store.branch, user.id)
         go_on = bool(answer.text)
         if go_on:
             branch.append(replace(user, role=Role.ASSISTANT, text=answer.text, attachments=()))
+        gauge = self._gauges.setdefault(model, prompts.Gauge())
+        limit = prompts.budget(context, self._settings.answer_tokens)
+        await _count(engine, model, gauge, [system, *(turn.text for turn in branch)], limit)
         fit = prompts.fit(
-            recipe.system,
+            system,
             branch,
-            limit=prompts.budget(context, self._settings.answer_tokens),
-            count=self._gauges.setdefault(model, prompts.Gauge()).count,
+            limit=limit,
+            count=gauge.count,
             picture_tokens=engine.picture_tokens,
             sees=sees,
         )
@@ -122,7 +127,7 @@ class Scribe:
             prompt_tokens=fit.tokens,
             context_tokens=context,
         )
-        context_of = prompts.messages(recipe.system, fit.turns, pictures, go_on=go_on)
+        context_of = prompts.messages(system, fit.turns, pictures, go_on=go_on)
         return _Prompt(context_of, fit.tokens)
 
     def _note(self, answer: Answer, prompt: _Prompt, model: str, done: Done) -> None:
@@ -134,6 +139,24 @@ class Scribe:
                 answer_tokens=done.answer_tokens,
                 cut=done.reason == "length",
             )
+
+
+async def _count(
+    engine: LanguageModel, model: str, gauge: prompts.Gauge, texts: list[str], limit: int
+) -> None:
+    """Let the engine count where estimates come near the limit; far from it they are enough."""
+    if not isinstance(engine, ModelShelf) or sum(map(gauge.count, texts)) < NEAR * limit:
+        return
+    reach = 2 * limit
+    for text in [texts[0], *reversed(texts[1:])]:
+        if not gauge.knows(text):
+            tokens = await engine.count_tokens(text, model=model)
+            if tokens is None:
+                return
+            gauge.know(text, tokens)
+        reach -= gauge.count(text)
+        if reach < 0:
+            return
 
 
 async def _save_regularly(answer: Answer, store: Store, kept: asyncio.Task[object]) -> None:

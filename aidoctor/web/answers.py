@@ -26,7 +26,7 @@ from starlette.routing import Route
 from aidoctor.answer import AnswerEvent, End, Piece, Reset, Stage, replay
 from aidoctor.consultation import Consultation
 from aidoctor.domain import TurnStatus
-from aidoctor.errors import NotFound, describe, find
+from aidoctor.errors import BadRequest, NotFound, describe, find
 from aidoctor.records import Records
 
 
@@ -40,7 +40,7 @@ def routes(consultation: Callable[[], Consultation], records: Callable[[], Recor
                 max(0, int(request.query_params.get(k, 0))) for k in ("text", "thought")
             )
         except ValueError:
-            return JSONResponse({"error": "positions are whole numbers"}, status_code=400)
+            return JSONResponse({"error": describe(BadRequest())}, status_code=400)
         try:
             events = await _events(consultation(), records(), turn_id, text, thought)
         except NotFound as error:

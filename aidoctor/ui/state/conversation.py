@@ -11,12 +11,13 @@ import asyncio
 import secrets
 
 import reflex as rx
+from reflex.event import EventSpec
 
 from aidoctor.errors import AIDoctorError, NotFound
 from aidoctor.practice import practice
 from aidoctor.ui.reading import context_used, read, read_turn, turn_view
 from aidoctor.ui.state.history import History
-from aidoctor.ui.views import LastMessage, TurnView
+from aidoctor.ui.views import TurnView
 
 WINDOW = 60
 """Turns that are shown at first; earlier ones come on request."""
@@ -39,7 +40,7 @@ class Chat(rx.State):
     error_fix: str = ""
     _window: int = WINDOW
 
-    @rx.event
+    @rx.event()
     async def open(self) -> None:
         """Show the conversation that the address names; an empty one at the root."""
         wanted = _conversation_in(self.router.url.path)
@@ -50,16 +51,16 @@ class Chat(rx.State):
         if wanted:
             await self._show(wanted)
 
-    @rx.event
+    @rx.event()
     async def refresh(self) -> None:
         """Read the shown conversation again, as after an import or a lost connection."""
         if self.conversation_id:
             await self._show(self.conversation_id)
 
-    @rx.event
+    @rx.event()
     async def send(
         self, conversation_id: str, turn_id: str, text: str, attachment_ids: list[str]
-    ) -> rx.event.EventSpec | list[rx.event.EventSpec] | None:
+    ) -> EventSpec | list[EventSpec] | None:
         """Keep what was said and let the model answer; the first message makes the address."""
         fresh = not conversation_id
         conversation_id = conversation_id or secrets.token_urlsafe(12)
@@ -68,7 +69,8 @@ class Chat(rx.State):
                 conversation_id, turn_id, text, attachment_ids, temporary=self.temporary
             )
         except AIDoctorError as error:
-            return self._say(error)
+            self._say(error)
+            return None
         self._say(None)
         self.accepted = exchange.user.id
         if conversation_id == self.conversation_id or fresh:
@@ -84,13 +86,13 @@ class Chat(rx.State):
             return [rx.redirect(f"/c/{self.conversation_id}", replace=True), History.load]
         return History.load
 
-    @rx.event
+    @rx.event()
     async def stop(self, turn_id: str) -> None:
         """Stop the answer; its text so far stays."""
         await practice().consultation.stop(turn_id)
 
-    @rx.event
-    async def answered(self, turn_id: str) -> rx.event.EventSpec:
+    @rx.event()
+    async def answered(self, turn_id: str) -> EventSpec:
         """Take in how an answer ended."""
         turn, view = await asyncio.to_thread(read_turn, turn_id)
         self.past = _replaced(self.past, view)
@@ -100,41 +102,41 @@ class Chat(rx.State):
         self.context_used = context_used(turn)
         return History.load
 
-    @rx.event
+    @rx.event()
     async def regenerate(self, turn_id: str) -> None:
         """Ask the same again; the earlier answer stays as a branch."""
         await self._branch_off(practice().consultation.regenerate(turn_id))
 
-    @rx.event
+    @rx.event()
     async def edit(self, turn_id: str, new_turn_id: str, text: str) -> None:
         """Say it differently; what was said before stays as a branch."""
         await self._branch_off(practice().consultation.edit(turn_id, new_turn_id, text))
 
-    @rx.event
+    @rx.event()
     async def go_on(self, turn_id: str) -> None:
         """Let a broken or cut answer go on."""
         await self._branch_off(practice().consultation.go_on(turn_id))
 
-    @rx.event
+    @rx.event()
     async def show_branch(self, turn_id: str) -> None:
         """Show the branch through a sibling."""
         await asyncio.to_thread(lambda: practice().records.with_turn(turn_id).select(turn_id))
         await self._show(self.conversation_id)
 
-    @rx.event
+    @rx.event()
     async def show_earlier(self) -> None:
         """Show more of a long conversation."""
         self._window += 2 * WINDOW
         await self._show(self.conversation_id)
 
-    @rx.event
+    @rx.event()
     def set_temporary(self, temporary: bool) -> None:
         """Choose, before the first message, that nothing of this conversation is stored."""
         if not self.conversation_id:
             self.temporary = temporary
 
-    @rx.event
-    async def rename(self, title: str) -> rx.event.EventSpec | None:
+    @rx.event()
+    async def rename(self, title: str) -> EventSpec | None:
         """Give the conversation a title of the person's own."""
         title = " ".join(title.split())[:120]
         if not title or not self.conversation_id:

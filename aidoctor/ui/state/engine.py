@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 import reflex as rx
+from reflex.event import EventSpec
 
 from aidoctor.domain import EngineHealth, ModelCard
 from aidoctor.errors import AIDoctorError
@@ -49,8 +50,8 @@ class Engine(rx.State):
         async with self:
             self._take(health, model, card)
 
-    @rx.event
-    async def choose(self, model: str) -> rx.event.EventSpec:
+    @rx.event()
+    async def choose(self, model: str) -> EventSpec:
         """Let another model answer from the next message on."""
         await practice().engines.choose(model)
         await asyncio.to_thread(practice().records.kept.prefer, "model", model)

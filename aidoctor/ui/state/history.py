@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import reflex as rx
+from reflex.event import EventSpec
 
 from aidoctor.domain import Conversation
 from aidoctor.practice import practice
@@ -34,51 +35,55 @@ class History(rx.State):
     has_more: bool = False
     _limit: int = PAGE
 
-    @rx.event
+    @rx.event()
     async def load(self) -> None:
-        """Read the list again; sends it only where it has changed."""
+        """Read the list again."""
+        await self._read()
+
+    @rx.event()
+    async def search(self, query: str) -> None:
+        """Show what matches in titles and text."""
+        self.query = query
+        await self._read()
+
+    @rx.event()
+    async def show_more(self) -> None:
+        """Show more of a long list."""
+        self._limit += PAGE
+        await self._read()
+
+    @rx.event()
+    async def pin(self, conversation_id: str, pinned: bool) -> None:
+        """Keep a conversation at the top."""
+        await asyncio.to_thread(practice().records.kept.pin, conversation_id, pinned)
+        await self._read()
+
+    @rx.event()
+    async def delete(self, conversation_id: str) -> EventSpec | None:
+        """Delete a conversation for good; whoever looks at it goes to a new one."""
+        consultation = practice().consultation
+        await consultation.stop(consultation.answering(conversation_id))
+        store = practice().records.of(conversation_id)
+        await asyncio.to_thread(store.delete, conversation_id)
+        await self._read()
+        shown = self.router.url.path.strip("/") == f"c/{conversation_id}"
+        return rx.redirect("/", replace=True) if shown else None
+
+    @rx.event()
+    async def delete_all(self) -> EventSpec:
+        """Delete every conversation for good."""
+        await asyncio.to_thread(practice().records.kept.delete_all)
+        await self._read()
+        return rx.redirect("/", replace=True)
+
+    async def _read(self) -> None:
+        """Read the list; it is sent only where it has changed."""
         store = practice().records.kept
         found = await asyncio.to_thread(store.conversations, self.query, self._limit + 1)
         entries = _entries(found[: self._limit], datetime.now(UTC).astimezone())
         if entries != self.entries:
             self.entries = entries
         self.has_more = len(found) > self._limit
-
-    @rx.event
-    async def search(self, query: str) -> None:
-        """Show what matches in titles and text."""
-        self.query = query
-        await self.load()
-
-    @rx.event
-    async def show_more(self) -> None:
-        """Show more of a long list."""
-        self._limit += PAGE
-        await self.load()
-
-    @rx.event
-    async def pin(self, conversation_id: str, pinned: bool) -> None:
-        """Keep a conversation at the top."""
-        await asyncio.to_thread(practice().records.kept.pin, conversation_id, pinned)
-        await self.load()
-
-    @rx.event
-    async def delete(self, conversation_id: str) -> rx.event.EventSpec | None:
-        """Delete a conversation for good; whoever looks at it goes to a new one."""
-        consultation = practice().consultation
-        await consultation.stop(consultation.answering(conversation_id))
-        store = practice().records.of(conversation_id)
-        await asyncio.to_thread(store.delete, conversation_id)
-        await self.load()
-        shown = self.router.url.path.strip("/") == f"c/{conversation_id}"
-        return rx.redirect("/", replace=True) if shown else None
-
-    @rx.event
-    async def delete_all(self) -> rx.event.EventSpec:
-        """Delete every conversation for good."""
-        await asyncio.to_thread(practice().records.kept.delete_all)
-        await self.load()
-        return rx.redirect("/", replace=True)
 
 
 def _entries(conversations: list[Conversation], now: datetime) -> list[Entry]:
