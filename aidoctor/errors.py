@@ -428,10 +428,98 @@ class AnswerRunning(AIDoctorError):
     fix = "Wait for it, or stop it."
 
 
+class BadRequest(AIDoctorError):
+    """A request that this page would not make."""
+
+    code = "bad-request"
+    what = "This request cannot be understood."
+    fix = "Reload the page and try again."
+
+
 class SetupError(AIDoctorError):
     """Fetching and installing."""
 
     code = "setup"
+
+
+class SetupBusy(SetupError):
+    """A step of set-up is already running."""
+
+    code = "setup-busy"
+    what = "Another step of set-up is still running."
+    fix = "Wait for it, or cancel it."
+
+
+class LicenceOpen(SetupError):
+    """The terms of the model have not been accepted."""
+
+    code = "licence-open"
+    what = "The terms of MedGemma have not been accepted yet."
+    fix = "Read them in Set-up and accept them, or run `aidoctor setup --accept-licence`."
+
+
+class HubDown(SetupError):
+    """The server of the model files does not answer, or only with errors."""
+
+    code = "hub-down"
+    what = "The server of the model files cannot be reached."
+    fix = "Check the network connection and try again; what has arrived is kept."
+
+
+class HubRefused(SetupError):
+    """The server of the model files does not give them out, or does not have them."""
+
+    code = "hub-refused"
+    what = "The server of the model files does not have this file, or does not give it out."
+    fix = "Check hub_endpoint, update AI Doctor, or use Ollama instead."
+
+
+class DownloadUnverifiable(SetupError):
+    """The hub announces no SHA-256, so nothing is fetched."""
+
+    code = "download-unverifiable"
+    what = "The server does not say what the file must be, so it was not downloaded."
+    fix = "Set hub_endpoint to https://huggingface.co or to a true mirror of it."
+
+
+class DownloadBroken(SetupError):
+    """The transfer broke off again and again."""
+
+    code = "download-broken"
+    what = "The download keeps breaking off."
+    fix = "Try again later; it goes on where it stopped."
+
+
+class DownloadStalled(SetupError):
+    """Nothing has arrived for too long."""
+
+    code = "download-stalled"
+    what = "Nothing more of the file has arrived for a while."
+    fix = "Check the network connection and try again; it goes on where it stopped."
+
+
+class DownloadCorrupt(SetupError):
+    """What arrived is not what the hub announced."""
+
+    code = "download-corrupt"
+    what = "What arrived is not the file that was announced, so it was thrown away."
+    fix = "Try again. If it happens again, something between you and the server changes files."
+
+
+class DownloadNoRoom(SetupError):
+    """The disk is too small for the model."""
+
+    code = "download-no-room"
+    what = "There is not enough room on the disk for the model."
+    fix = "Delete what you no longer need, or move data_dir to a larger disk, and try again."
+
+
+class DownloadElsewhere(SetupError):
+    """Another process is fetching the same file."""
+
+    code = "download-elsewhere"
+    what = "This model is already being downloaded by another AI Doctor."
+    fix = "Wait for that download, or cancel it there."
 
 
 def find(code: str) -> type[AIDoctorError]:
