@@ -132,7 +132,8 @@ def follow(command, total):
         said.append(line)
         if total and line.startswith(("Collecting ", "Requirement already", "Ignoring ")):
             seen += 1
-            progress(seen, total, line.split()[1].split("=")[0], began)
+            name = line.split()[1].split("=")[0] if line.startswith("Collecting") else ""
+            progress(seen, total, name, began)
         elif total and line.startswith("Installing collected"):
             progress(total, total, "unpacking", began)
     status = pip.wait()

@@ -7,7 +7,9 @@ import os
 
 import reflex as rx
 
-from aidoctor.launch import page_origins
+from aidoctor.launch import node_environment, page_origins
+
+os.environ.update(node_environment())
 
 config = rx.Config(
     app_name="aidoctor",

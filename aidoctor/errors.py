@@ -78,6 +78,14 @@ class PageBuildFailed(StartError):
     fix = "Read the last lines below, correct what they name, and run `make page` again."
 
 
+class NodeMissing(StartError):
+    """There is no Node to build the page with."""
+
+    code = "node-missing"
+    what = "Node, which builds the page, is not installed."
+    fix = "Run `make page`, which installs it into .venv."
+
+
 class AlreadyRunning(StartError):
     """Another process has the data folder."""
 

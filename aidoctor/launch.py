@@ -8,10 +8,13 @@ This is the one module that writes to the environment.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
-from aidoctor.errors import NoRoom, PortTaken
+from aidoctor.errors import NodeMissing, NoRoom, PortTaken
 from aidoctor.settings import PREFIX, Settings
 
 
@@ -42,6 +45,33 @@ def reflex_environment(port: int, folder: Path) -> dict[str, str]:
         "REFLEX_STATES_WORKDIR": str(folder / "states"),
         "REFLEX_UPLOADED_FILES_DIR": str(folder / "uploads"),
     }
+
+
+def node_environment() -> dict[str, str]:
+    """What building the page needs: our Node first, and the registry this machine is set up for.
+
+    Without the latter Reflex would ask two registries of its own which answers sooner.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {
+        "PATH": path,
+        "REFLEX_USE_NPM": "1",
+        "REFLEX_CHECK_LATEST_VERSION": "false",
+        "NPM_CONFIG_REGISTRY": os.environ.get("NPM_CONFIG_REGISTRY") or _registry(path),
+        "NPM_CONFIG_OMIT_LOCKFILE_REGISTRY_RESOLVED": "true",
+        "NPM_CONFIG_AUDIT": "false",
+        "NPM_CONFIG_FUND": "false",
+        "NPM_CONFIG_UPDATE_NOTIFIER": "false",
+    }
+
+
+def _registry(path: str) -> str:
+    npm = shutil.which("npm", path=path)
+    if npm is None:
+        raise NodeMissing
+    command = [npm, "config", "get", "registry"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    return said.stdout.strip()
 
 
 def settle(settings: Settings) -> Path:

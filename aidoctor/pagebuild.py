@@ -19,7 +19,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from aidoctor.errors import AIDoctorError, PageBuildFailed
-from aidoctor.launch import reflex_environment
+from aidoctor.launch import node_environment, reflex_environment
 from aidoctor.web.page import PAGE
 
 SOURCE = Path(__file__).parent.parent
@@ -112,36 +112,12 @@ def _keep_lock() -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """The environment of the build: our Node first, the machine's own package registry."""
-    tools = Path(sys.executable).parent
-    path = os.pathsep.join([str(tools), os.environ.get("PATH", "")])
+    """The environment of the build: ours, and of the machine's own all but Reflex's."""
     kept = {k: v for k, v in os.environ.items() if not k.lstrip("_").startswith("REFLEX_")}
     wanted = reflex_environment(PORT, WORK)
     for name in ("__REFLEX_SKIP_COMPILE", "REFLEX_BACKEND_ONLY", "REFLEX_WEB_WORKDIR"):
         del wanted[name]
-    return {
-        **kept,
-        **wanted,
-        "PATH": path,
-        "PYTHONPATH": str(SOURCE),
-        "REFLEX_USE_NPM": "1",
-        "NPM_CONFIG_REGISTRY": _registry(path),
-        "NPM_CONFIG_OMIT_LOCKFILE_REGISTRY_RESOLVED": "true",
-        "NPM_CONFIG_AUDIT": "false",
-        "NPM_CONFIG_FUND": "false",
-        "NPM_CONFIG_UPDATE_NOTIFIER": "false",
-    }
-
-
-def _registry(path: str) -> str:
-    """The registry that this machine is set up for; Reflex would otherwise race two of them."""
-    npm = shutil.which("npm", path=path)
-    if npm is None:
-        raise PageBuildFailed("npm is not installed", what="Node is missing.")
-    said = subprocess.run(
-        [npm, "config", "get", "registry"], capture_output=True, text=True, check=False
-    )
-    return said.stdout.strip()
+    return {**kept, **wanted, **node_environment(), "PYTHONPATH": str(SOURCE)}
 
 
 def _client() -> Path:

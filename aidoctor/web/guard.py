@@ -201,6 +201,7 @@ def guarded(app: ASGIApp) -> Guard:
     )
 
 
-def sources(origins: Iterable[str]) -> str:
-    """`origins` as the socket addresses of a Content-Security-Policy."""
-    return " ".join(sorted(origin.replace("http:", "ws:", 1) for origin in origins))
+def socket_sources(origins: Iterable[str]) -> str:
+    """`origins` as socket addresses of a Content-Security-Policy, which knows no IPv6."""
+    named = (origin for origin in origins if "[" not in origin)
+    return " ".join(sorted(origin.replace("http:", "ws:", 1) for origin in named))

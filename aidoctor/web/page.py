@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from aidoctor.errors import PageMissing
-from aidoctor.web.guard import origins_of, sources
+from aidoctor.web.guard import origins_of, socket_sources
 
 PAGE = Path(__file__).parent.parent / "page"
 """Where the built page lies, in the source folder and in an installation alike."""
@@ -62,7 +62,7 @@ class Page:
                 "font-src 'self' data:",
                 "img-src 'self' data: blob:",
                 "media-src 'self' blob:",
-                f"connect-src 'self' {sources(origins_of(self.port))}",
+                f"connect-src 'self' {socket_sources(origins_of(self.port))}",
                 "frame-src 'none'",
                 "object-src 'none'",
                 "base-uri 'none'",
