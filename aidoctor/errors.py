@@ -228,6 +228,14 @@ class PictureRefused(EngineError):
     fix = "Remove it and send the message again, or choose a model that sees pictures."
 
 
+class PullFailed(EngineError):
+    """The engine could not fetch or make a model."""
+
+    code = "pull-failed"
+    what = "The model server could not download the model."
+    fix = "Check network and disk, then try again; it goes on where it stopped."
+
+
 class RemoteRefused(EngineError):
     """An engine address outside this machine without leave."""
 

@@ -1,0 +1,1 @@
+"""Engines behind the ports; only an adapter imports its library."""

@@ -17,7 +17,7 @@ import httpx
 from aidoctor.adapters.failures import reported, translated
 from aidoctor.adapters.gemma import THINK, ThoughtSplitter, continues, is_medgemma, tidy
 from aidoctor.domain import Delta, Done, Message, Progress, ReplyEvent, Role
-from aidoctor.errors import ModelFailed, ModelProtocolError, StreamBroken
+from aidoctor.errors import EngineError, ModelFailed, ModelProtocolError, StreamBroken
 
 LONGEST_LINE = 4 << 20
 
@@ -49,14 +49,20 @@ class Completions:
     ) -> AsyncGenerator[ReplyEvent, None]:
         """Stream the answer; raises `EngineError`."""
         answer = _Answer()
-        with translated():
-            lines = self._stream(_body(messages, model, think) | options)
-            async with aclosing(lines):
-                async for line in lines:
-                    for event in answer.read(line):
-                        yield event
-        for event in answer.end():
+        try:
+            with translated():
+                lines = self._stream(_body(messages, model, think) | options)
+                async with aclosing(lines):
+                    async for line in lines:
+                        for event in answer.read(line):
+                            yield event
+        except EngineError:
+            for event in answer.held():
+                yield event
+            raise
+        for event in answer.held():
             yield event
+        yield answer.end()
 
     async def _stream(self, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
         request = self._http.stream("POST", "chat/completions", json=body)
@@ -171,14 +177,17 @@ class _Answer:
         yield from self._split.feed(_text(delta.get("content") or ""))
         self._reason = choice.get("finish_reason") or self._reason
 
-    def end(self) -> Iterator[ReplyEvent]:
-        """The rest and the end mark, or the error that there is none."""
+    def held(self) -> Iterator[Delta]:
+        """What was held back as the possible beginning of a mark."""
         yield from self._split.finish()
+
+    def end(self) -> Done:
+        """The end mark; raises `StreamBroken` where there was none."""
         if not self._reason:
             raise StreamBroken
         if self._reason in ("error", "abort"):
             raise ModelFailed
-        yield Done(
+        return Done(
             "length" if self._reason == "length" else "stop",
             prompt_tokens=int(self._usage.get("prompt_tokens") or 0),
             answer_tokens=int(self._usage.get("completion_tokens") or 0),
@@ -191,7 +200,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _complaint(error: object) -> Exception:
+def _complaint(error: object) -> EngineError:
     """A server's error in the stream: an object with a code and a message, or only words."""
     if isinstance(error, Mapping):
         code, words = error.get("code"), f"{error.get('type', '')} {error.get('message', '')}"

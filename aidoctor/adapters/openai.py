@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any
 
 from aidoctor.adapters.address import is_loopback
 from aidoctor.adapters.completions import Completions
 from aidoctor.adapters.failures import translated
+from aidoctor.adapters.patience import patiently
 from aidoctor.domain import EngineHealth, Message, ModelCard, PullProgress, ReplyEvent
 from aidoctor.errors import EngineError, ModelMissing
 from aidoctor.settings import Settings
@@ -43,10 +45,12 @@ class OpenAIEngine:
     ) -> AsyncGenerator[ReplyEvent, None]:
         """Stream the answer; see the port."""
         try:
-            async for event in self._server.reply(
-                messages, model=model, think=think, options=self._options
-            ):
-                yield event
+            ask = partial(
+                self._server.reply, messages, model=model, think=think, options=self._options
+            )
+            async with aclosing(patiently(ask)) as events:
+                async for event in events:
+                    yield event
         except EngineError:
             self._ready.clear()
             raise
