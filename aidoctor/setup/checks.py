@@ -27,6 +27,8 @@ _NAMES = {"ollama": "Ollama", "openai": "The model server", "llamacpp": "llama.c
 class EngineFindings:
     """What the engine said when it was asked, or the error that it ended in."""
 
+    wanted: str
+    """The model that was asked for."""
     health: EngineHealth | None = None
     error: AIDoctorError | None = None
     """Why no engine can be used."""
@@ -37,6 +39,11 @@ class EngineFindings:
 
 class Engines(Protocol):
     """What the checks ask of the engines."""
+
+    @property
+    def model(self) -> str:
+        """The model that is wanted: chosen on the page, else set."""
+        ...
 
     async def overview(self) -> EngineHealth:
         """Who answers. Raises an `EngineError` where nobody does."""
@@ -64,31 +71,31 @@ async def ask(engines: Engines) -> EngineFindings:
     try:
         health = await engines.overview()
     except AIDoctorError as error:
-        return EngineFindings(error=error)
+        return EngineFindings(engines.model, error=error)
     try:
         _, name = await engines.current()
         card = await engines.card()
     except AIDoctorError as error:
-        return EngineFindings(health, model_error=error)
-    return EngineFindings(health, model=card or ModelCard(name))
+        return EngineFindings(engines.model, health, model_error=error)
+    return EngineFindings(engines.model, health, model=card or ModelCard(name))
 
 
 def judge(
     settings: Settings, engine: EngineFindings, preferences: Mapping[str, str], page: Path
 ) -> list[Check]:
     """Every check in the order in which a person would go through them."""
-    wanted = 0 if engine.model else _still_to_fetch(settings.model, engine.health)
+    wanted = 0 if engine.model else _still_to_fetch(engine.wanted, engine.health)
     checks = [
         machine.check_page(page),
         machine.check_folder(settings.data_dir),
         machine.check_disk(settings.data_dir, wanted),
-        machine.check_memory(settings.model, engine.model),
+        machine.check_memory(engine.wanted, engine.model),
     ]
-    if licence.applies_to(settings.model):
+    if licence.applies_to(engine.wanted):
         checks.append(check_licence(preferences))
     checks.append(check_engine(engine))
     if engine.health:
-        checks += [check_model(settings, engine), *machine.check_exposure(engine.health)]
+        checks += [check_model(engine), *machine.check_exposure(engine.health)]
     if engine.model:
         checks.append(check_vision(engine.model, preferences))
     return checks
@@ -121,19 +128,35 @@ def check_engine(engine: EngineFindings) -> Check:
     if health.warnings:
         sentence, *more = health.warnings
         return Check("engine", "Engine", State.WARNING, f"{name}: {sentence}", " ".join(more))
-    return Check("engine", "Engine", State.OK, f"{name} runs on this machine.")
+    where = "is built in" if health.name == "llamacpp" else "runs on this machine"
+    return Check("engine", "Engine", State.OK, f"{name} {where}.")
 
 
-def check_model(settings: Settings, engine: EngineFindings) -> Check:
+def check_model(engine: EngineFindings) -> Check:
     """The engine has the model."""
-    health, card = engine.health, engine.model
-    if card:
-        facts = ", ".join(filter(None, (card.quantisation, size(card.size) if card.size else "")))
-        return Check("model", "Model", State.OK, f"{card.name}{f' ({facts})' if facts else ''}.")
-    error = engine.model_error
-    if error and not isinstance(error, ModelMissing):
-        return failed("model", "Model", error)
-    return _missing_model(settings.model, health.name if health else "")
+    name = engine.health.name if engine.health else ""
+    error = engine.model_error or ModelMissing()
+    if engine.model:
+        return _present(engine.model)
+    if name == "ollama" and isinstance(error, ModelMissing):
+        known = needs.of(engine.wanted)
+        amount = f" ({size(known.pull)})" if known else ""
+        return _missing(engine.wanted, f"Download it{amount} through Ollama.", "pull")
+    if name == "llamacpp" and error.what in (ModelMissing.what, EngineMissing.what):
+        amount = f"({size(needs.weigh(needs.EMBEDDED))})"
+        fix = f"Download it {amount}; or start Ollama, which is then used instead."
+        return _missing("MedGemma 1.5 4B", fix, "download")
+    return failed("model", "Model", error)
+
+
+def _present(card: ModelCard) -> Check:
+    facts = ", ".join(filter(None, (card.quantisation, size(card.size) if card.size else "")))
+    return Check("model", "Model", State.OK, f"{card.name}{f' ({facts})' if facts else ''}.")
+
+
+def _missing(name: str, fix: str, action: Action) -> Check:
+    sentence = f"{name} is not on this machine yet."
+    return Check("model", "Model", State.TODO, sentence, fix, "aidoctor setup", action)
 
 
 def check_vision(model: ModelCard, preferences: Mapping[str, str]) -> Check:
@@ -179,27 +202,6 @@ def _no_engine(error: AIDoctorError) -> Check:
         "aidoctor setup",
         "download",
     )
-
-
-def _missing_model(model: str, engine: str) -> Check:
-    """The model is to be pulled, downloaded, or loaded by whoever runs the server."""
-    known = needs.of(model)
-    action: Action
-    if engine == "ollama":
-        amount = f" ({size(known.pull)})" if known else ""
-        fix, action = f"Download {model}{amount} through Ollama.", "pull"
-    elif engine == "llamacpp":
-        fix, action = f"Download it ({size(needs.weigh(needs.EMBEDDED))}).", "download"
-    else:
-        return Check(
-            "model",
-            "Model",
-            State.FAILED,
-            f"The server does not have {model}.",
-            "Load it there, or set model to one that the server lists.",
-        )
-    sentence = f"{model} is not on this machine yet."
-    return Check("model", "Model", State.TODO, sentence, fix, "aidoctor setup", action)
 
 
 def _still_to_fetch(model: str, health: EngineHealth | None) -> int:

@@ -41,6 +41,8 @@ class Desk:
     def __init__(self, health: EngineHealth | AIDoctorError, model: ModelCard | AIDoctorError):
         self._health, self._model = health, model
 
+        self.model = "medgemma1.5:4b-it-q4_K_M"
+
     async def overview(self) -> EngineHealth:
         if isinstance(self._health, AIDoctorError):
             raise self._health
@@ -63,10 +65,10 @@ def page(tmp_path: Path) -> Path:
 
 
 async def examine(
-    tmp_path: Path, page: Path, desk: Desk, preferences: dict[str, str] | None = None, **chosen: str
+    tmp_path: Path, page: Path, desk: Desk, preferences: dict[str, str] | None = None
 ) -> dict[str, Check]:
     (tmp_path / "data").mkdir(mode=0o700, exist_ok=True)
-    settings = Settings(data_dir=tmp_path / "data", **chosen)
+    settings = Settings(data_dir=tmp_path / "data")
     found = await checks.examine(settings, desk, preferences or {}, page)
     return {check.id: check for check in found}
 
@@ -108,6 +110,17 @@ async def test_a_missing_model_of_a_foreign_server_is_not_ours_to_fetch(tmp_path
     assert (found["model"].state, found["model"].action) == (State.FAILED, "")
 
 
+async def test_model_files_that_are_set_wrong_are_not_downloaded_over(tmp_path: Path, page: Path):
+    """What the person set is theirs to correct; a plain lack is ours to fetch."""
+    llamacpp = EngineHealth("llamacpp", "this process", local=True)
+    wrong = ModelMissing(what="There is no file /x.gguf.", fix="Correct the setting gguf.")
+    found = await examine(tmp_path, page, Desk(llamacpp, wrong))
+    assert (found["model"].state, found["model"].fix) == (State.FAILED, wrong.fix)
+    for plain in (ModelMissing(), EngineMissing()):
+        found = await examine(tmp_path, page, Desk(llamacpp, plain))
+        assert (found["model"].state, found["model"].action) == (State.TODO, "download")
+
+
 async def test_an_engine_that_is_down_tells_its_own_fix(tmp_path: Path, page: Path):
     """What the error says is what the person reads."""
     found = await examine(tmp_path, page, Desk(EngineDown(), EngineDown()))
@@ -126,9 +139,11 @@ async def test_a_remote_engine_is_said_to_take_the_words_away(tmp_path: Path, pa
 async def test_the_licence_is_asked_for_once_and_only_for_medgemma(tmp_path: Path, page: Path):
     """Accepting settles it; another model's licence is not ours to ask for."""
     desk = Desk(OLLAMA, MODEL)
+    other = Desk(OLLAMA, MODEL)
+    other.model = "llama3:8b"
     assert (await examine(tmp_path, page, desk))["licence"].action == "accept-licence"
     assert (await examine(tmp_path, page, desk, ACCEPTED))["licence"].state is State.OK
-    assert "licence" not in await examine(tmp_path, page, desk, model="llama3:8b")
+    assert "licence" not in await examine(tmp_path, page, other)
 
 
 def test_an_older_version_of_the_terms_is_asked_again():
