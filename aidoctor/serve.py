@@ -19,6 +19,7 @@ from aidoctor.settings import Settings
 
 if TYPE_CHECKING:
     import uvicorn
+    from starlette.types import ASGIApp
 
 END_WITHIN = 4.5
 """Seconds from the wish to end until the process ends, whatever hangs; SQLite forgives it."""
@@ -65,7 +66,8 @@ def _run(wanted: Settings, address: str) -> int:
         server.should_exit = True
 
     with listener:
-        server = _uvicorn(Server(PAGE, wanted.port, ready=ready, failed=failed), wanted)
+        front = Server(PAGE, wanted.port, load=_application, ready=ready, failed=failed)
+        server = _uvicorn(front, wanted)
         _say(f"AI Doctor is at {address}   (ctrl-C ends it)")
         _show(wanted, address)
         server.run(sockets=[listener])
@@ -74,7 +76,15 @@ def _run(wanted: Settings, address: str) -> int:
     return 0
 
 
-def _uvicorn(application: object, wanted: Settings) -> uvicorn.Server:
+def _application() -> ASGIApp:
+    """Import Reflex and the composition root, which opens nothing, and make the application."""
+    from aidoctor.aidoctor import app
+
+    application: ASGIApp = app()
+    return application
+
+
+def _uvicorn(application: ASGIApp, wanted: Settings) -> uvicorn.Server:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -90,7 +100,7 @@ def _uvicorn(application: object, wanted: Settings) -> uvicorn.Server:
     logging.basicConfig(level=wanted.log_level.upper(), stream=sys.stderr)
     return Server(
         uvicorn.Config(
-            application,  # type: ignore[arg-type]
+            application,
             log_config=None,
             log_level=wanted.log_level,
             access_log=False,

@@ -3,9 +3,8 @@
 Importing the application takes a second or two, so that happens in a thread while the page is
 already on its way to the browser. Requests for the application wait for it.
 
-What it expects of `aidoctor.aidoctor`: importing it opens nothing; `app` is the `rx.App`, with our
-own routes in `api_transformer`; stores and engines open and close in the context manager given to
-`app.register_lifespan_task`, which runs here and under `reflex run` alike.
+The application's own lifespan runs here as under `reflex run`: what it opens at start it closes
+before the process ends.
 """
 
 from __future__ import annotations
@@ -26,14 +25,6 @@ APPLICATION_PATHS = ("/api/", "/_event", "/ping")
 """What the application answers; everything else is the page."""
 
 
-def import_application() -> ASGIApp:
-    """Import Reflex and the composition root, and make the application."""
-    from aidoctor.aidoctor import app
-
-    application: ASGIApp = app()
-    return application
-
-
 class Server:
     """The page on `port` with the application behind it.
 
@@ -45,7 +36,7 @@ class Server:
         folder: Path,
         port: int,
         *,
-        load: Callable[[], ASGIApp] = import_application,
+        load: Callable[[], ASGIApp],
         ready: Callable[[], None],
         failed: Callable[[BaseException], None],
     ) -> None:
