@@ -30,11 +30,11 @@ class EngineFindings:
     wanted: str
     """The model that was asked for."""
     health: EngineHealth | None = None
-    error: AIDoctorError | None = None
-    """Why no engine can be used."""
+    """The engine that answers, if one does."""
     model: ModelCard | None = None
     """The model to be asked, where the engine has it."""
-    model_error: AIDoctorError | None = None
+    error: AIDoctorError | None = None
+    """Why there is no engine, or not the model."""
 
 
 class Engines(Protocol):
@@ -68,16 +68,17 @@ async def examine(
 
 async def ask(engines: Engines) -> EngineFindings:
     """Who answers, and whether the model is there."""
+    health = card = error = None
     try:
         health = await engines.overview()
-    except AIDoctorError as error:
-        return EngineFindings(engines.model, error=error)
+    except AIDoctorError as refusal:
+        error = refusal
     try:
         _, name = await engines.current()
-        card = await engines.card()
-    except AIDoctorError as error:
-        return EngineFindings(engines.model, health, model_error=error)
-    return EngineFindings(engines.model, health, model=card or ModelCard(name))
+        card = await engines.card() or ModelCard(name)
+    except AIDoctorError as refusal:
+        error = refusal  # says more than that of the overview: it knows of the model
+    return EngineFindings(engines.model, health, card, error)
 
 
 def judge(
@@ -135,14 +136,14 @@ def check_engine(engine: EngineFindings) -> Check:
 def check_model(engine: EngineFindings) -> Check:
     """The engine has the model."""
     name = engine.health.name if engine.health else ""
-    error = engine.model_error or ModelMissing()
+    error = engine.error or ModelMissing()
     if engine.model:
         return _present(engine.model)
     if name == "ollama" and isinstance(error, ModelMissing):
         known = needs.of(engine.wanted)
         amount = f" ({size(known.pull)})" if known else ""
         return _missing(engine.wanted, f"Download it{amount} through Ollama.", "pull")
-    if name == "llamacpp" and error.what in (ModelMissing.what, EngineMissing.what):
+    if name == "llamacpp" and _is_plain(error):
         amount = f"({size(needs.weigh(needs.EMBEDDED))})"
         fix = f"Download it {amount}; or start Ollama, which is then used instead."
         return _missing("MedGemma 1.5 4B", fix, "download")
@@ -164,9 +165,7 @@ def check_vision(model: ModelCard, preferences: Mapping[str, str]) -> Check:
     title = "Pictures"
     seen = preferences.get(vision_preference(model.name), "")
     if seen == "sees":
-        return Check(
-            "vision", title, State.OK, "The model saw the test picture.", "", "", "selftest"
-        )
+        return Check("vision", title, State.OK, "The model saw the test picture.")
     if seen == "blind" or model.sees is False:
         return Check(
             "vision",
@@ -189,7 +188,7 @@ def vision_preference(model: str) -> str:
 
 def _no_engine(error: AIDoctorError) -> Check:
     """No engine: the one step where nothing is installed, else what is wrong with it."""
-    if not isinstance(error, EngineMissing | ModelMissing):
+    if not _is_plain(error):
         return failed("engine", "Engine", error)
     download = needs.weigh(needs.EMBEDDED)
     return Check(
@@ -202,6 +201,11 @@ def _no_engine(error: AIDoctorError) -> Check:
         "aidoctor setup",
         "download",
     )
+
+
+def _is_plain(error: AIDoctorError) -> bool:
+    """Whether fetching a model is the cure; what is set wrong comes with words of its own."""
+    return error.what in (EngineMissing.what, ModelMissing.what)
 
 
 def _still_to_fetch(model: str, health: EngineHealth | None) -> int:

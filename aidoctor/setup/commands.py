@@ -16,12 +16,7 @@ from aidoctor.settings import Settings
 from aidoctor.setup.check import Check, State, failed, healthy
 
 _MARKS = {State.OK: "✓", State.TODO: "→", State.WARNING: "!", State.FAILED: "✗"}
-_COLOURS = {
-    State.OK: "green",
-    State.TODO: "cyan",
-    State.WARNING: "yellow",
-    State.FAILED: "red",
-}
+_COLOURS = {State.OK: "green", State.TODO: "cyan", State.WARNING: "yellow", State.FAILED: "red"}
 
 
 def doctor_command(
@@ -29,16 +24,38 @@ def doctor_command(
 ) -> None:
     """Check this installation: every need with ✓ or its fix.
 
-    Ends with status 0 when nothing is left to do, else 1.
+    Ends with status 0 when nothing is left to do (warnings do not count), else 1.
     """
     found = asyncio.run(_diagnose())
-    fine = healthy(found)
     if as_json:
-        report = {"healthy": fine, "checks": [check.as_dict() for check in found]}
+        report = {"healthy": healthy(found), "checks": [check.as_dict() for check in found]}
         typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
     else:
         show(found)
-    raise typer.Exit(0 if fine else 1)
+    raise typer.Exit(0 if healthy(found) else 1)
+
+
+def setup_command(
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Accept the terms of MedGemma; ask nothing.")
+    ] = False,
+    picture_test: Annotated[
+        bool,
+        typer.Option(
+            help="Show the model a test picture at the end; minutes without a graphics card."
+        ),
+    ] = True,
+) -> None:
+    """Fetch what is missing, step by step. Ctrl-C stops it; the next time goes on from there."""
+    from aidoctor.setup.terminal import Interview
+
+    interview = Interview(accepts=accept_licence, picture_test=picture_test, show=show)
+    try:
+        found = asyncio.run(interview.run())
+    except KeyboardInterrupt:
+        typer.echo("\nStopped. What has arrived is kept: run `aidoctor setup` again to go on.")
+        raise typer.Exit(130) from None
+    raise typer.Exit(0 if healthy(found) else 1)
 
 
 def show(found: Sequence[Check]) -> None:

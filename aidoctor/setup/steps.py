@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from aidoctor.domain import PullProgress
 from aidoctor.engines import Engines, make
-from aidoctor.errors import AIDoctorError, LicenceOpen, ModelMissing
+from aidoctor.errors import AIDoctorError, DownloadStalled, LicenceOpen, ModelMissing
 from aidoctor.ports import ModelShelf
 from aidoctor.settings import Settings
 from aidoctor.setup import licence, needs
@@ -20,6 +22,10 @@ from aidoctor.store import Store
 
 FOLDER = "models"
 """Below the data folder: where the embedded engine looks."""
+
+
+STALLED_AFTER = 180.0
+"""Seconds without a word from the server: it checks and unpacks gigabytes in silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,10 @@ class Steps:
         try:
             if not isinstance(engine, ModelShelf):
                 raise ModelMissing(fix="Load it in the server that engine names.")
-            async with aclosing(engine.pull(self.engines.model)) as told:
+            async with aclosing(lively(engine.pull(self.engines.model))) as told:
                 async for progress in told:
-                    tell(progress)
+                    step = f"{progress.step.capitalize()} {self.engines.model}"
+                    tell(replace(progress, step=step))
         finally:
             await engine.aclose()
         return f"{self.engines.model} is on this machine."
@@ -80,3 +87,19 @@ class Steps:
         preferences = await asyncio.to_thread(self.store.preferences)
         if licence.applies_to(model) and not licence.accepted(preferences):
             raise LicenceOpen
+
+
+async def lively(
+    told: AsyncGenerator[PullProgress, None], stalled_after: float = STALLED_AFTER
+) -> AsyncGenerator[PullProgress, None]:
+    """Pass `told` on. Raises `DownloadStalled` when nothing is told for so many seconds."""
+    async with aclosing(told):
+        while True:
+            try:
+                async with asyncio.timeout(stalled_after):
+                    progress = await anext(told)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise DownloadStalled from None
+            yield progress

@@ -1,4 +1,4 @@
-"""A hub of model files on this machine, true to the wire: resolve, redirect, ranges; and its vices.
+"""A hub of model files on this machine: resolve, redirect and ranges as on the wire, and vices.
 
 `HEAD /{repo}/resolve/{revision}/{name}` answers 302 with the SHA-256, the size and the commit, as
 the hub does; the redirect leads to another host name, as to the hub's CDN, which serves the bytes.
@@ -20,9 +20,11 @@ PIECE = 64 * 1024
 
 @dataclass
 class Hub:
-    """One file and how badly it is served. Counters fall to zero as the vices are spent."""
+    """Files and how badly they are served. Counters fall to zero as the vices are spent."""
 
     content: bytes
+    """What every name leads to that is not among `files`."""
+    files: dict[str, bytes] = field(default_factory=dict)
     port: int = 0
     announce: str | None = ""
     """The SHA-256 to announce; the true one where empty, none where None."""
@@ -51,6 +53,16 @@ class Hub:
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
+
+    def named(self, path: str) -> bytes:
+        """The file that a path of the hub means."""
+        return self.files.get(path.rpartition("/")[2], self.content)
+
+    def hashed(self, path: str) -> bytes:
+        """The file that a path of the CDN means."""
+        wanted = path.rpartition("/")[2]
+        known = [self.content, *self.files.values()]
+        return next(one for one in known if hashlib.sha256(one).hexdigest() == wanted)
 
     @property
     def asked_ranges(self) -> list[str]:
@@ -109,20 +121,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._serve()
 
     def _resolve(self) -> None:
-        hub = self.hub
+        hub, content = self.hub, self.hub.named(self.path)
+        sha256 = hashlib.sha256(content).hexdigest()
         headers = {
-            "Location": f"http://localhost:{hub.port}/cdn/{hub.sha256}",
+            "Location": f"http://localhost:{hub.port}/cdn/{sha256}",
             "X-Repo-Commit": COMMIT,
-            "X-Linked-Size": str(hub.announced_size or len(hub.content)),
+            "X-Linked-Size": str(hub.announced_size or len(content)),
             "Accept-Ranges": "bytes",
             "ETag": '"0a1b2c"',
         }
         if hub.announce is not None:
-            headers["X-Linked-Etag"] = f'"{hub.announce or hub.sha256}"'
+            headers["X-Linked-Etag"] = f'"{hub.announce or sha256}"'
         self._say(302, headers)
 
     def _serve(self) -> None:
-        body = self.hub.sends if self.hub.sends is not None else self.hub.content
+        body = self.hub.sends if self.hub.sends is not None else self.hub.hashed(self.path)
         asked = self.headers.get("Range")
         if not (asked and self.hub.ranges):
             self._send(200, body, {})

@@ -51,6 +51,8 @@ class Desk:
     async def current(self) -> tuple[Mute, str]:
         if isinstance(self._model, AIDoctorError):
             raise self._model
+        if isinstance(self._health, AIDoctorError):
+            raise self._health
         return Mute(), self._model.name
 
     async def card(self) -> ModelCard | None:
@@ -116,6 +118,8 @@ async def test_model_files_that_are_set_wrong_are_not_downloaded_over(tmp_path: 
     wrong = ModelMissing(what="There is no file /x.gguf.", fix="Correct the setting gguf.")
     found = await examine(tmp_path, page, Desk(llamacpp, wrong))
     assert (found["model"].state, found["model"].fix) == (State.FAILED, wrong.fix)
+    found = await examine(tmp_path, page, Desk(EngineMissing(), wrong))
+    assert (found["engine"].state, found["engine"].fix) == (State.FAILED, wrong.fix)
     for plain in (ModelMissing(), EngineMissing()):
         found = await examine(tmp_path, page, Desk(llamacpp, plain))
         assert (found["model"].state, found["model"].action) == (State.TODO, "download")
