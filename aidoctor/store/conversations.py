@@ -106,9 +106,10 @@ def remove(session: Session, conversation_id: str) -> None:
 
 def remove_all(session: Session) -> None:
     """Delete every conversation and every picture."""
+    search.drop(session)
     for table in (TurnPicture, TurnRow, ConversationRow, AttachmentRow):
         session.execute(delete(table))
-    search.forget(session)
+    search.create(session.connection())
 
 
 def _remove(session: Session, these: ColumnElement[bool]) -> None:

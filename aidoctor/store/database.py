@@ -11,7 +11,7 @@ from threading import RLock
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from aidoctor.errors import StoreClosed, StoreLocked
+from aidoctor.errors import StoreClosed, StoreFull, StoreLocked
 from aidoctor.store import schema, sqlite
 
 
@@ -71,7 +71,25 @@ class Database:
             self._turnstile.release()
 
     def forget(self) -> None:
-        """Leave nothing of what was deleted outside the pages that secure_delete has zeroed."""
+        """After a deletion: leave no byte of it in any file.
+
+        Raises `StoreFull` or `StoreLocked` where that is not possible now; the deletion itself
+        stands, and the next one takes the traces along.
+        """
+        if self.in_memory:
+            return
+        try:
+            with self._turnstile, sqlite.translated():
+                sqlite.rewrite(self._engine)
+                sqlite.empty_log(self._engine)
+        except (StoreFull, StoreLocked) as error:
+            raise type(error)(
+                error.detail,
+                what="It is deleted, but traces of it are still in the file. " + error.what,
+            ) from None
+
+    def empty_log(self) -> None:
+        """Cut the write-ahead log, so that it does not keep what has just been dropped."""
         if not self.in_memory:
             with self._turnstile, sqlite.translated():
                 sqlite.empty_log(self._engine)

@@ -11,13 +11,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Select, literal_column, select, text, union
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, column, exists, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from aidoctor.store.tables import ConversationRow, TurnRow, storable
 
 LONGEST_QUERY: Final = 400
-MOST_TERMS: Final = 12
+MOST_TERMS: Final = 8
 
 # Thai, Lao, Tibetan, Burmese, Khmer, kana, CJK: written without spaces.
 _UNSPACED: Final = re.compile(
@@ -25,35 +25,36 @@ _UNSPACED: Final = re.compile(
     "\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 
+_ROWID: Final = column("rowid", Integer)
 _INDEXES: Final = (("turns", "text", "{}.status <> 'streaming'"), ("conversations", "title", "1"))
 
 
 def create(connection: Connection) -> None:
     """Make the index and the triggers, and fill it with what is there."""
-    for table, column, ended in _INDEXES:
-        for statement in _definition(table, column, ended):
+    for table, words, ended in _INDEXES:
+        for statement in _definition(table, words, ended):
             connection.execute(text(statement))
 
 
-def _definition(table: str, column: str, ended: str) -> Sequence[str]:
+def _definition(table: str, words: str, ended: str) -> Sequence[str]:
     index = f"{table}_search"
     add = (
-        f"INSERT INTO {index}(rowid, {column}) "
-        f"SELECT new.seq, new.{column} WHERE {ended.format('new')};"
+        f"INSERT INTO {index}(rowid, {words}) "
+        f"SELECT new.seq, new.{words} WHERE {ended.format('new')};"
     )
     remove = (
-        f"INSERT INTO {index}({index}, rowid, {column}) "
-        f"SELECT 'delete', old.seq, old.{column} WHERE {ended.format('old')};"
+        f"INSERT INTO {index}({index}, rowid, {words}) "
+        f"SELECT 'delete', old.seq, old.{words} WHERE {ended.format('old')};"
     )
-    those = f"SELECT seq, {column} FROM {table} WHERE {ended.format(table)}"  # noqa: S608
+    those = f"SELECT seq, {words} FROM {table} WHERE {ended.format(table)}"  # noqa: S608
     return (
-        f"CREATE VIRTUAL TABLE {index} USING fts5({column}, content='{table}', "
-        "content_rowid='seq', prefix='1 2 3', tokenize='unicode61 remove_diacritics 2')",
+        f"CREATE VIRTUAL TABLE {index} USING fts5({words}, content='{table}', "
+        "content_rowid='seq', tokenize='unicode61 remove_diacritics 2')",
         f"CREATE TRIGGER {index}_insert AFTER INSERT ON {table} BEGIN {add} END",
         f"CREATE TRIGGER {index}_delete AFTER DELETE ON {table} BEGIN {remove} END",
-        f"CREATE TRIGGER {index}_update AFTER UPDATE OF {column}{_status(table)} ON {table} "
+        f"CREATE TRIGGER {index}_update AFTER UPDATE OF {words}{_status(table)} ON {table} "
         f"BEGIN {remove} {add} END",
-        f"INSERT INTO {index}(rowid, {column}) {those}",
+        f"INSERT INTO {index}(rowid, {words}) {those}",
     )
 
 
@@ -69,30 +70,37 @@ def terms(query: str) -> list[str]:
 def holds(term: str) -> ColumnElement[bool]:
     """The condition that a conversation has this term in its title or in one of its turns."""
     indexed = any(c.isalnum() for c in term) and not _UNSPACED.search(term)
-    found = _indexed(term) if indexed else _literal(term)
-    return ConversationRow.id.in_(union(*found))
+    titled, said = _indexed(term) if indexed else _literal(term)
+    # Asked of one conversation after the other, newest first, so that a full page ends the work.
+    return titled | exists().where(TurnRow.conversation_id == ConversationRow.id, said)
 
 
-def _indexed(term: str) -> tuple[Select[str], Select[str]]:
+def _indexed(term: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     phrase = '"' + term.replace('"', '""') + '"*'
     return (
-        select(TurnRow.conversation_id).where(_match(TurnRow.seq, "turns_search", phrase)),
-        select(ConversationRow.id).where(
-            _match(ConversationRow.seq, "conversations_search", phrase)
-        ),
+        _match(ConversationRow.seq, "conversations_search", phrase),
+        _match(TurnRow.seq, "turns_search", phrase),
     )
 
 
 def _match(seq: InstrumentedAttribute[int], index: str, phrase: str) -> ColumnElement[bool]:
     hits = text(f"SELECT rowid FROM {index} WHERE {index} MATCH :phrase")  # noqa: S608
-    return seq.in_(hits.bindparams(phrase=phrase).columns(literal_column("rowid")))
+    return seq.in_(hits.bindparams(bindparam("phrase", phrase, unique=True)).columns(_ROWID))
 
 
-def _literal(term: str) -> tuple[Select[str], Select[str]]:
+def _literal(term: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return (
-        select(TurnRow.conversation_id).where(TurnRow.text.contains(term, autoescape=True)),
-        select(ConversationRow.id).where(ConversationRow.title.contains(term, autoescape=True)),
+        ConversationRow.title.contains(term, autoescape=True),
+        TurnRow.text.contains(term, autoescape=True),
     )
+
+
+def drop(session: Session) -> None:
+    """Remove the index and its triggers."""
+    for table, _, _ in _INDEXES:
+        for event in ("insert", "delete", "update"):
+            session.execute(text(f"DROP TRIGGER {table}_search_{event}"))
+        session.execute(text(f"DROP TABLE {table}_search"))
 
 
 def forget(session: Session) -> None:

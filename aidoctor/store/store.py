@@ -193,14 +193,14 @@ class Store:
         """Delete a picture that no turn has, or `NotFound`."""
         with self._database.writing() as session:
             attachments.drop(session, attachment_id)
-        self._database.forget()
+        self._database.empty_log()
 
     def sweep_unclaimed(self, older_than: timedelta) -> int:
         """Delete pictures that no turn took in this time, and say how many."""
         with self._database.writing() as session:
             swept = attachments.sweep(session, datetime.now(UTC) - older_than)
         if swept:
-            self._database.forget()
+            self._database.empty_log()
         return swept
 
     def preference(self, name: str) -> str | None:

@@ -7,7 +7,7 @@ down_revision = "0001"
 
 STATEMENTS = (
     "CREATE VIRTUAL TABLE turns_search USING fts5(text, content='turns', content_rowid='seq', "
-    "prefix='1 2 3', tokenize='unicode61 remove_diacritics 2')",
+    "tokenize='unicode61 remove_diacritics 2')",
     "CREATE TRIGGER turns_search_insert AFTER INSERT ON turns BEGIN "
     "INSERT INTO turns_search(rowid, text) SELECT new.seq, new.text "
     "WHERE new.status <> 'streaming'; END",
@@ -22,7 +22,7 @@ STATEMENTS = (
     "INSERT INTO turns_search(rowid, text) SELECT seq, text FROM turns "
     "WHERE turns.status <> 'streaming'",
     "CREATE VIRTUAL TABLE conversations_search USING fts5(title, content='conversations', "
-    "content_rowid='seq', prefix='1 2 3', tokenize='unicode61 remove_diacritics 2')",
+    "content_rowid='seq', tokenize='unicode61 remove_diacritics 2')",
     "CREATE TRIGGER conversations_search_insert AFTER INSERT ON conversations BEGIN "
     "INSERT INTO conversations_search(rowid, title) SELECT new.seq, new.title WHERE 1; END",
     "CREATE TRIGGER conversations_search_delete AFTER DELETE ON conversations BEGIN "
