@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.engine import TinyModel
+from tests.kit.ollama_server import Brain, OllamaServer
 from tests.kit.program import Program, running
 
 
@@ -24,3 +26,24 @@ def program(built_page: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A running program with an empty data folder."""
     with running(tmp_path_factory.mktemp("program")) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
+    """The files of a tiny Gemma 3 whose replies are known in advance."""
+    return TinyModel.write(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def brain(tiny_model: TinyModel) -> Iterator[Brain]:
+    """A llama.cpp server on the tiny model."""
+    server = Brain(tiny_model.gguf, tiny_model.mmproj)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def ollama_server(brain: Brain) -> Iterator[OllamaServer]:
+    """An Ollama server without models, on the tiny model."""
+    with OllamaServer(brain) as server:
+        yield server

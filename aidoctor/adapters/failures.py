@@ -43,6 +43,7 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], type[EngineError]], ...] = (
         ),
         ModelOutOfMemory,
     ),
+    (re.compile(r"manifest: file does not exist|model not found"), ModelMissing),
     (re.compile(r"exceed_context|context (size|length|window)|too long"), PromptTooLong),
     (re.compile(r"image|mmproj|multimodal|vision|media"), PictureRefused),
 )
