@@ -53,6 +53,7 @@ class CleanImage:
     model: bytes
     """PNG or JPEG for the model, long side at most 896 px."""
     width: int
+    """Of the view, in pixels; the height too."""
     height: int
     notice: str = ""
 

@@ -90,6 +90,16 @@ async def test_a_worker_that_dies_over_a_picture_is_replaced(images, how):
     assert (await images.clean(PNG)).width == 64
 
 
+async def test_a_file_that_crashes_its_decoder_is_refused_like_any_damaged_one(images):
+    """A length that ends pi-heif 1.4.0 by a segmentation fault costs its own picture only."""
+    data = bytearray(pictures.HEIC)
+    data[223:227] = b"\x7f\xff\xff\xff"
+    for _ in range(2):
+        with pytest.raises(ImageDamaged):
+            await images.clean(data)
+        assert (await images.clean(pictures.HEIC)).width == 64
+
+
 async def test_a_worker_that_died_unseen_is_replaced_without_a_word(images):
     """A worker that ended between two pictures costs the next one nothing."""
     await images.clean(PNG)
