@@ -18,6 +18,7 @@ from aidoctor.errors import AIDoctorError
 from aidoctor.imaging import ImageCleaner
 from aidoctor.records import Records
 from aidoctor.settings import Settings
+from aidoctor.setup.jobs import Jobs
 from aidoctor.store import Store
 
 
@@ -30,6 +31,7 @@ class Practice:
     engines: Engines
     images: ImageCleaner
     consultation: Consultation
+    setup: Jobs
 
 
 UNSENT = timedelta(days=1)
@@ -64,12 +66,12 @@ def _assemble() -> Practice:
     settings = configuration.load(store.preferences())
     records = Records(store, Store.in_memory())
     engines = Engines(settings)
-    return Practice(
-        settings, records, engines, ImageCleaner(), Consultation(settings, records, engines)
-    )
+    consultation = Consultation(settings, records, engines)
+    return Practice(settings, records, engines, ImageCleaner(), consultation, Jobs())
 
 
 async def _close(practice: Practice) -> None:
+    await practice.setup.cancel()
     await practice.consultation.aclose()
     await practice.engines.aclose()
     await practice.images.aclose()

@@ -48,8 +48,9 @@ def setup_command(
 ) -> None:
     """Fetch what is missing, step by step. Ctrl-C stops it; the next time goes on from there."""
     from aidoctor.setup.terminal import Interview
+    from aidoctor.web.page import PAGE
 
-    interview = Interview(accepts=accept_licence, picture_test=picture_test, show=show)
+    interview = Interview(accept_licence, picture_test, PAGE, show)
     try:
         found = asyncio.run(interview.run())
     except KeyboardInterrupt:

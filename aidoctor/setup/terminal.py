@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -28,7 +29,6 @@ from aidoctor.setup.check import Action, Check
 from aidoctor.setup.jobs import Work
 from aidoctor.setup.steps import Steps
 from aidoctor.store import Store
-from aidoctor.web.page import PAGE
 
 _PLAIN = (TextColumn("{task.description}"), TimeElapsedColumn())
 _MEASURED = (
@@ -47,6 +47,8 @@ class Interview:
     accepts: bool
     """The terms were accepted on the command line, so nothing is asked."""
     picture_test: bool
+    page: Path
+    """Where the built page should be."""
     show: Callable[[Sequence[Check]], None]
 
     async def run(self) -> list[Check]:
@@ -63,17 +65,17 @@ class Interview:
             store.close()
 
     async def _attend(self, steps: Steps) -> list[Check]:
-        found = await _examine(steps)
+        found = await self._examine(steps)
         self.show(found)
         if _wants(found, "accept-licence"):
             self._agree(steps)
         fetch = _wants(found, "pull") or _wants(found, "download")
         if fetch and self._may(f"{fetch.sentence} {fetch.fix} Go ahead?"):
             await _take(steps.of(fetch.action))
-            found = await _examine(steps)
+            found = await self._examine(steps)
         if self.picture_test and _wants(found, "selftest"):
             await _take(steps.of("selftest"))
-        found = await _examine(steps)
+        found = await self._examine(steps)
         typer.echo()
         self.show(found)
         return found
@@ -91,13 +93,12 @@ class Interview:
         steps.accept()
         typer.echo("Accepted.")
 
+    async def _examine(self, steps: Steps) -> list[Check]:
+        preferences = await asyncio.to_thread(steps.store.preferences)
+        return await checks.examine(steps.settings, steps.engines, preferences, self.page)
+
     def _may(self, question: str) -> bool:
         return self.accepts or not sys.stdin.isatty() or typer.confirm(question, default=True)
-
-
-async def _examine(steps: Steps) -> list[Check]:
-    preferences = await asyncio.to_thread(steps.store.preferences)
-    return await checks.examine(steps.settings, steps.engines, preferences, PAGE)
 
 
 def _wants(found: Sequence[Check], action: Action) -> Check | None:
