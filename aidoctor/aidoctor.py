@@ -28,6 +28,6 @@ _api = Starlette(
     ]
 )
 
-app = rx.App(api_transformer=[_api, guarded])
+app = rx.App(api_transformer=[_api, guarded], stylesheets=["/frame.css", "/setup.css"])
 app.register_lifespan_task(opened)
 add_pages(app)

@@ -1,0 +1,1 @@
+"""The page: its states, its parts, its addresses."""

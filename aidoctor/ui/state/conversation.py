@@ -17,7 +17,7 @@ from aidoctor.errors import AIDoctorError, NotFound
 from aidoctor.practice import practice
 from aidoctor.ui.reading import context_used, read, read_turn, turn_view
 from aidoctor.ui.state.history import History
-from aidoctor.ui.views import TurnView
+from aidoctor.ui.views import LastMessage, TurnView
 
 WINDOW = 60
 """Turns that are shown at first; earlier ones come on request."""
@@ -36,9 +36,16 @@ class Chat(rx.State):
     accepted: str = ""
     context_used: int = 0
     missing: bool = False
+    naming: bool = False
     error_what: str = ""
     error_fix: str = ""
     _window: int = WINDOW
+
+    @rx.var
+    def last_user(self) -> LastMessage:
+        """What the person said last on the shown branch."""
+        said = (view for view in reversed([*self.past, *self.turns]) if view.role == "user")
+        return next((LastMessage(view.id, view.text) for view in said), LastMessage())
 
     @rx.event()
     async def open(self) -> None:
@@ -136,9 +143,15 @@ class Chat(rx.State):
             self.temporary = temporary
 
     @rx.event()
-    async def rename(self, title: str) -> EventSpec | None:
+    def name_it(self, naming: bool) -> None:
+        """Open or close the question for a title."""
+        self.naming = naming
+
+    @rx.event()
+    async def rename(self, form: dict[str, str]) -> EventSpec | None:
         """Give the conversation a title of the person's own."""
-        title = " ".join(title.split())[:120]
+        self.naming = False
+        title = " ".join(form["title"].split())[:120]
         if not title or not self.conversation_id:
             return None
         store = practice().records.of(self.conversation_id)

@@ -28,6 +28,8 @@ class Engine(rx.State):
     ready: bool = True
     model: str = ""
     place: str = ""
+    on_place: str = "on this computer"
+    """The place as the end of a sentence."""
     remote: bool = False
     sees: str = "unknown"
     cards: list[CardView] = []
@@ -62,6 +64,7 @@ class Engine(rx.State):
         self.model = model
         self.remote = not health.local
         self.place = "this computer" if health.local else health.address
+        self.on_place = "on this computer" if health.local else f"at {health.address}"
         self.sees = {True: "yes", False: "no", None: "unknown"}[card.sees if card else None]
         self.cards = [CardView(c.name, _detail(c)) for c in health.models]
         self.warnings = list(health.warnings)

@@ -33,6 +33,9 @@ class History(rx.State):
     entries: list[Entry] = []
     query: str = ""
     has_more: bool = False
+    doubted: str = ""
+    """The conversation that the person is asked about before it is deleted."""
+    doubted_title: str = ""
     _limit: int = PAGE
 
     @rx.event()
@@ -59,8 +62,14 @@ class History(rx.State):
         await self._read()
 
     @rx.event()
-    async def delete(self, conversation_id: str) -> EventSpec | None:
-        """Delete a conversation for good; whoever looks at it goes to a new one."""
+    def doubt(self, conversation_id: str, title: str) -> None:
+        """Ask before deleting; an empty id takes the question back."""
+        self.doubted, self.doubted_title = conversation_id, title
+
+    @rx.event()
+    async def delete(self) -> EventSpec | None:
+        """Delete the doubted conversation for good; whoever looks at it goes to a new one."""
+        conversation_id, self.doubted = self.doubted, ""
         consultation = practice().consultation
         await consultation.stop(consultation.answering(conversation_id))
         store = practice().records.of(conversation_id)
