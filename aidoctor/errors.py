@@ -436,6 +436,22 @@ class StoreClosed(StoreError):
     fix = "Start it again."
 
 
+class ImportRefused(StoreError):
+    """A file that is not an exported conversation; the detail says where, never what."""
+
+    code = "import-refused"
+    what = "This file is not a conversation that AI Doctor has exported."
+    fix = "Choose a .json file that was saved with Export as JSON."
+
+
+class ImportTooLarge(StoreError):
+    """More bytes than are taken back."""
+
+    code = "import-too-large"
+    what = "This file is too large to bring back."
+    fix = "Files up to 256 MB can be brought back."
+
+
 class AnswerRunning(AIDoctorError):
     """The conversation already has an answer in progress."""
 

@@ -20,10 +20,12 @@ def _gone() -> NotFound:
     return NotFound(what="This picture is not here any more.", fix="Add it again.")
 
 
-def add(session: Session, image: CleanImage, name: str) -> AttachmentRow:
+def add(
+    session: Session, image: CleanImage, name: str, *, attachment_id: str = ""
+) -> AttachmentRow:
     """Keep a picture under an id that nobody can guess."""
     made = AttachmentRow(
-        id=secrets.token_urlsafe(24),
+        id=attachment_id or secrets.token_urlsafe(24),
         name=storable(name),
         notice=image.notice,
         width=image.width,

@@ -57,14 +57,28 @@ def create(session: Session, conversation_id: str | None, title: str) -> Convers
         if found is not None:
             return found
     now = datetime.now(UTC)
-    title = one_line(title)[:LONGEST_CHOSEN_TITLE]
+    return take_in(
+        session,
+        Conversation(
+            id=conversation_id or secrets.token_urlsafe(12),
+            title=title,
+            titled=bool(one_line(title)),
+            created_at=now,
+            updated_at=now,
+        ),
+    )
+
+
+def take_in(session: Session, conversation: Conversation) -> ConversationRow:
+    """The row of a conversation made here or elsewhere, before all others."""
     made = ConversationRow(
-        id=conversation_id or secrets.token_urlsafe(12),
-        title=title,
-        titled=bool(title),
-        created_at=now,
-        updated_at=now,
+        id=conversation.id,
+        title=one_line(conversation.title)[:LONGEST_CHOSEN_TITLE],
+        titled=conversation.titled,
+        created_at=conversation.created_at,
+        updated_at=conversation.updated_at,
         activity=next_activity(session),
+        leaf_id=conversation.leaf_id,
     )
     session.add(made)
     session.flush()

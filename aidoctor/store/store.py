@@ -6,7 +6,7 @@ when it returns. Raises only `StoreError` and its leaves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from aidoctor.domain import (
 from aidoctor.store import attachments, conversations, turns
 from aidoctor.store.database import Database
 from aidoctor.store.tables import AttachmentRow, PreferenceRow
+from aidoctor.store.turns import insert
 
 
 class Store:
@@ -61,6 +62,25 @@ class Store:
             raise ValueError("a temporary conversation belongs into a store in memory")
         with self._database.writing() as session:
             made = conversations.create(session, conversation_id, title)
+            return conversations.to_domain(made, temporary=self._database.in_memory)
+
+    def take_in(
+        self,
+        conversation: Conversation,
+        turns: Sequence[Turn],
+        pictures: Mapping[str, CleanImage],
+    ) -> Conversation:
+        """Keep a whole conversation from elsewhere, with all its branches, or nothing of it.
+
+        `turns` come parents first, under ids that are new here; `pictures` by attachment id.
+        """
+        with self._database.writing() as session:
+            made = conversations.take_in(session, conversation)
+            for turn in turns:
+                row = insert(session, turn)
+                for it in turn.attachments:
+                    attachments.add(session, pictures[it.id], it.name, attachment_id=it.id)
+                attachments.claim(session, row, [it.id for it in turn.attachments])
             return conversations.to_domain(made, temporary=self._database.in_memory)
 
     def conversation(self, conversation_id: str) -> Conversation:
