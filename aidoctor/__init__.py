@@ -1,3 +1,3 @@
-"""AI Doctor: a private doctor that people own. One process on one's own machine, nothing leaves it."""
+"""AI Doctor: a private doctor that people own, on their own machine alone."""
 
 __version__ = "0.1.0"

@@ -14,7 +14,7 @@ Step = ReplyEvent | float | Exception
 
 @dataclass
 class ScriptedEngine:
-    """Answers each request with the next script: events are sent, numbers are seconds of silence."""
+    """Answers each request with the next script: events, seconds of silence, errors."""
 
     scripts: list[Sequence[Step]] = field(default_factory=list)
     name: str = "scripted"

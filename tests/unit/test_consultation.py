@@ -40,9 +40,9 @@ async def consultation(records: Records, engine: ScriptedEngine) -> AsyncIterato
 
 
 async def ended(consultation: Consultation, turn_id: str) -> None:
+    answer = consultation.answer(turn_id)
     async with asyncio.timeout(5):
-        while consultation.answer(turn_id):
-            await asyncio.sleep(0.005)
+        assert answer is None or [event async for event in answer.follow()]
 
 
 async def ask(consultation: Consultation, text: str = "I have a cough", turn: str = "turn-0001"):

@@ -98,7 +98,7 @@ def test_the_budget_leaves_room_for_the_answer_and_a_tenth():
     "text", ["I have had a headache since Monday.", "发烧三天了", "38.5 °C " * 50]
 )
 def test_the_gauge_learns_upwards_only(text: str):
-    """An engine that reports more raises later estimates; one that reports less does not lower them."""
+    """An engine that reports more raises later estimates; less lowers nothing."""
     gauge = Gauge()
     before = gauge.count(text)
     gauge.learn(100, 50)
