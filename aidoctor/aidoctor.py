@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from aidoctor.practice import opened, practice
 from aidoctor.store import Store
 from aidoctor.ui.pages import add_pages
-from aidoctor.web import answers, attachments
+from aidoctor.web import answers, attachments, conversations
 from aidoctor.web.guard import guarded
 
 
@@ -25,6 +25,11 @@ _api = Starlette(
     routes=[
         *answers.routes(lambda: practice().consultation, lambda: practice().records),
         *attachments.routes(_store_for, lambda: practice().images),
+        *conversations.routes(
+            lambda conversation_id: practice().records.of(conversation_id),
+            lambda: practice().records.kept,
+            lambda data: practice().images.clean(data),
+        ),
     ]
 )
 

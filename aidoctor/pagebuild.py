@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from aidoctor.errors import AIDoctorError, PageBuildFailed
 from aidoctor.launch import node_environment, reflex_environment
-from aidoctor.web.page import PAGE
+from aidoctor.settings import PAGE
 
 SOURCE = Path(__file__).parent.parent
 LOCK = "reflex.lock"
@@ -34,6 +34,7 @@ INPUTS = (
     "aidoctor/aidoctor.py",
     "aidoctor/domain.py",
     "aidoctor/pagebuild.py",
+    "aidoctor/setup/licence.py",
     "assets",
     "reflex.lock",
     "rxconfig.py",

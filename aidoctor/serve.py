@@ -52,7 +52,7 @@ def _point_to_running(wanted: Settings) -> int:
 
 def _run(wanted: Settings, address: str) -> int:
     listener = launch.listen(wanted)
-    from aidoctor.web.page import PAGE
+    from aidoctor.settings import PAGE
     from aidoctor.web.server import Server
 
     began = time.monotonic()

@@ -30,6 +30,9 @@ PREFERENCES = frozenset(
 """The settings that a person may change on the page."""
 
 
+PAGE = Path(__file__).parent / "page"
+"""Where the built page lies, in the source folder and in an installation alike."""
+
 PATHS = frozenset({"data_dir", "gguf", "mmproj"})
 """The settings that are paths; in a file they may be relative to its folder."""
 

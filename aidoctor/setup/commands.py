@@ -47,8 +47,8 @@ def setup_command(
     ] = True,
 ) -> None:
     """Fetch what is missing, step by step. Ctrl-C stops it; the next time goes on from there."""
+    from aidoctor.settings import PAGE
     from aidoctor.setup.terminal import Interview
-    from aidoctor.web.page import PAGE
 
     interview = Interview(accept_licence, picture_test, PAGE, show)
     try:
@@ -92,8 +92,8 @@ async def _diagnose() -> list[Check]:
 
 async def _examine(settings: Settings, preferences: Mapping[str, str]) -> list[Check]:
     from aidoctor.engines import Engines
+    from aidoctor.settings import PAGE
     from aidoctor.setup import checks
-    from aidoctor.web.page import PAGE
 
     engines = Engines(settings)
     try:

@@ -20,9 +20,6 @@ from starlette.types import Receive, Scope, Send
 from aidoctor.errors import PageMissing
 from aidoctor.web.guard import origins_of, socket_sources
 
-PAGE = Path(__file__).parent.parent / "page"
-"""Where the built page lies, in the source folder and in an installation alike."""
-
 FALLBACK = "__spa-fallback.html"
 ANY_CONVERSATION = re.compile(r"/c/[A-Za-z0-9_-]{1,64}/?")
 """Addresses that the page itself resolves; every other unknown one is a 404."""

@@ -11,13 +11,13 @@ from reflex.event import EventSpec
 
 from aidoctor.errors import AIDoctorError
 from aidoctor.practice import practice
+from aidoctor.settings import PAGE
 from aidoctor.setup.check import Action, Check, State
 from aidoctor.setup.checks import examine
 from aidoctor.setup.figures import size, span
 from aidoctor.setup.jobs import Stage, Standing
 from aidoctor.setup.steps import Steps
 from aidoctor.ui.state.engine import Engine
-from aidoctor.web.page import PAGE
 
 MARKS: Final = {
     State.OK: "Fine",
