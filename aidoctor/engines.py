@@ -80,6 +80,8 @@ class Engines:
         self._settings = settings
         self._model: str | None = None
         self._made: dict[str, LanguageModel] = {}
+        self._card: ModelCard | None = None
+        self._carded: tuple[LanguageModel, str] | None = None
 
     async def aclose(self) -> None:
         """Let go of all engines."""
@@ -89,7 +91,7 @@ class Engines:
 
     async def choose(self, model: str | None) -> None:
         """Ask `model` from the next message on; None goes back to the setting."""
-        self._model = model or None
+        self._model, self._carded = model or None, None
 
     @property
     def model(self) -> str:
@@ -134,8 +136,11 @@ class Engines:
     async def card(self) -> ModelCard | None:
         """The current model, or None where the engine does not list it; raises `EngineError`."""
         engine, model = await self.current()
-        health = await _health(engine, model)
-        return next((card for card in health.models if card.name == model), None)
+        if (engine, model) != self._carded:
+            health = await _health(engine, model)
+            self._card = next((card for card in health.models if card.name == model), None)
+            self._carded = engine, model
+        return self._card
 
     def _names(self) -> tuple[str, ...]:
         return AUTO if self._settings.engine == "auto" else (self._settings.engine,)

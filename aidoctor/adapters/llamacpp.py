@@ -10,7 +10,15 @@ from aidoctor import modelfile
 from aidoctor.adapters.llamacpp_files import ModelFiles, choose_files, find_files
 from aidoctor.adapters.llamacpp_server import LlamaServer
 from aidoctor.domain import EngineHealth, Message, ModelCard, Progress, PullProgress, ReplyEvent
-from aidoctor.errors import EngineError, EngineMissing, ModelCrashed, ModelMissing
+from aidoctor.errors import (
+    EngineDown,
+    EngineError,
+    EngineMissing,
+    ModelCrashed,
+    ModelMissing,
+    ModelProtocolError,
+    StreamBroken,
+)
 from aidoctor.settings import Settings
 
 
@@ -55,7 +63,8 @@ class LlamaCppEngine:
                     async for event in answer:
                         yield event
         except EngineError as error:
-            if await server.has_ended():
+            lost = isinstance(error, StreamBroken | EngineDown | ModelProtocolError)
+            if lost and await server.has_ended():
                 raise ModelCrashed(error.code) from None
             raise
 

@@ -61,6 +61,7 @@ class OllamaEngine:
                 settings.connect_timeout,
                 read=settings.first_token_timeout + settings.token_timeout,
             ),
+            limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=False,
             follow_redirects=False,
             auth=_without_key,

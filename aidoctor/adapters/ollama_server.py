@@ -66,6 +66,7 @@ class OllamaServer:
         client = httpx.AsyncClient(
             base_url=address,
             timeout=httpx.Timeout(settings.connect_timeout, read=min(30.0, silence)),
+            limits=httpx.Limits(max_keepalive_connections=0),  # it may be restarted meanwhile
             trust_env=False,
             follow_redirects=False,
         )

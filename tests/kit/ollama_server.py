@@ -115,18 +115,25 @@ class Brain:
         self._process.stdin.flush()
         self.url = self._process.stdout.readline().strip()
         self.key = "kit"
-        self._headers = {"Authorization": f"Bearer {self.key}"}
-        props = httpx.get(f"{self.url}/props", headers=self._headers).json()
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {self.key}"},
+            limits=httpx.Limits(max_keepalive_connections=0),
+            trust_env=False,
+            timeout=60,
+        )
+        props = self._http.get("/props").json()
         self._marker = props["media_marker"]
 
     def close(self) -> None:
         assert self._process.stdin
+        self._http.close()
         self._process.stdin.close()
         self._process.wait(10)
 
     def count(self, text: str) -> int:
         body = {"content": text}
-        said = httpx.post(f"{self.url}/tokenize", json=body, headers=self._headers).json()
+        said = self._http.post("/tokenize", json=body).json()
         return len(said["tokens"])
 
     def write(
@@ -139,8 +146,7 @@ class Brain:
             body["prompt"] = {"prompt_string": prompt, "multimodal_data": images}
         body |= {"stream": True, "n_predict": options.get("num_predict", -1)}
         body |= {"temperature": options.get("temperature", 0.8)}
-        url = f"{self.url}/completion"
-        with httpx.stream("POST", url, json=body, headers=self._headers, timeout=60) as response:
+        with self._http.stream("POST", "/completion", json=body) as response:
             if response.status_code != 200:
                 raise RuntimeError(json.loads(response.read())["error"]["message"])
             for line in response.iter_lines():
