@@ -164,10 +164,10 @@ def explain(said):
             "A package differs from the one that was locked, so it was not installed.",
             "Check where pip gets its packages from, then run this again.\n" + tail,
         )
-    if "Connection" in said or "Max retries" in said or "Temporary failure" in said:
+    if "Connection" in said or "No matching distribution" in said:
         return refuse(
-            "The package registry cannot be reached.",
-            "Check the network connection or pip's settings, then run this again.\n" + tail,
+            "The package registry cannot be reached, or lacks a package.",
+            "Check the network connection and pip's settings, then run this again.\n" + tail,
         )
     return refuse("The packages could not be installed.", "pip said:\n" + tail)
 

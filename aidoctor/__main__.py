@@ -69,15 +69,30 @@ def _add_setup() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line; what goes wrong is said in plain words, never as a traceback."""
-    _add_setup()
+    """Run the command line; what goes wrong is said in plain words, not as a traceback.
+
+    Ends with status 0, with 2 where a setting or an argument is wrong, else with 1.
+    """
     try:
+        _add_setup()
         cli()
+    except (HostRefused, SettingsError) as error:
+        sys.exit(_told(error, 2))
     except AIDoctorError as error:
-        print(f"{error.what} {error.fix}", file=sys.stderr)  # noqa: T201
-        refused = isinstance(error, (HostRefused, SettingsError))
-        sys.exit(2 if refused else 1)
+        sys.exit(_told(error, 1))
+    except Exception as error:
+        if os.environ.get("AIDOCTOR_LOG_LEVEL") == "debug":
+            raise
+        fix = "AIDOCTOR_LOG_LEVEL=debug aidoctor tells more."
+        sys.exit(
+            _told(AIDoctorError(what=f"AI Doctor failed ({type(error).__name__}).", fix=fix), 1)
+        )
     sys.exit(0)
+
+
+def _told(error: AIDoctorError, status: int) -> int:
+    print(f"{error.what} {error.fix}", file=sys.stderr)  # noqa: T201
+    return status
 
 
 if __name__ == "__main__":

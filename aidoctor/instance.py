@@ -28,17 +28,18 @@ def held(data_dir: Path, address: str | None = None) -> Iterator[None]:
     Raises `AlreadyRunning` where another process holds it, `NoRoom` where it cannot be written.
     """
     lock = FileLock(data_dir / LOCK, timeout=0, is_singleton=True, thread_local=False)
+    note = data_dir / NOTE
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock.acquire()
+        if address:
+            note.write_text(json.dumps({"pid": os.getpid(), "address": address}))
     except Timeout:
         raise AlreadyRunning from None
     except OSError as error:
+        lock.release()
         raise NoRoom(what=f"The data folder {data_dir} cannot be written.") from error
-    note = data_dir / NOTE
     try:
-        if address:
-            note.write_text(json.dumps({"pid": os.getpid(), "address": address}))
         yield
     finally:
         if address:
