@@ -63,7 +63,7 @@ def _appearance() -> rx.Component:
 
 def _choice(choice: rx.vars.ObjectVar[Choice]) -> rx.Component:
     return rx.el.form(
-        rx.el.label(choice.name, html_for=f"set-{choice.name}"),
+        rx.el.label(choice.title, html_for=f"set-{choice.name}"),
         rx.el.p(choice.meaning, class_name="small-print"),
         rx.el.div(
             rx.el.input(

@@ -17,6 +17,7 @@ class Choice:
     """One setting on the page."""
 
     name: str = ""
+    title: str = ""
     meaning: str = ""
     value: str = ""
     origin: str = ""
@@ -60,6 +61,7 @@ class Preferences(rx.State):
         self.choices = [
             Choice(
                 one.name,
+                one.name.replace("_", " ").capitalize(),
                 one.meaning,
                 one.value.strip('"'),
                 one.origin,
