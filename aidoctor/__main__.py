@@ -51,8 +51,9 @@ def serve(
 def config() -> None:
     """Show every setting, its value and where it came from."""
     from aidoctor import settings
+    from aidoctor.setup.commands import chosen
 
-    rows = settings.explain()
+    rows = settings.explain(chosen(settings.load().data_dir))
     typer.echo(f"# {settings.config_file()}")
     width = max(len(f"{row.name} = {row.value}") for row in rows)
     for row in rows:

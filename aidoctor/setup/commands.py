@@ -79,7 +79,7 @@ async def _diagnose() -> list[Check]:
     records = Check("records", "Conversations", State.OK, "They can be read.")
     preferences: Mapping[str, str] = {}
     try:
-        preferences = await asyncio.to_thread(_preferences, settings.data_dir)
+        preferences = await asyncio.to_thread(chosen, settings.data_dir)
         settings = configuration.load(preferences)
     except AIDoctorError as error:
         records = failed("records", "Conversations", error)
@@ -102,7 +102,7 @@ async def _examine(settings: Settings, preferences: Mapping[str, str]) -> list[C
         await engines.aclose()
 
 
-def _preferences(data_dir: Path) -> Mapping[str, str]:
+def chosen(data_dir: Path) -> Mapping[str, str]:
     """What the person chose on the page; nothing where nothing has been stored yet."""
     from aidoctor.store import Store
     from aidoctor.store.sqlite import FILE_NAME

@@ -20,6 +20,7 @@ import pytest
 
 from aidoctor import instance
 from aidoctor.errors import AlreadyRunning
+from aidoctor.store import Store
 from tests.kit.program import AIDOCTOR, Program, clean_environment, free_port, running
 
 pytestmark = pytest.mark.usefixtures("built_page")
@@ -245,6 +246,16 @@ def test_config_shows_where_each_value_came_from(tmp_path):
     assert line.endswith("# AIDOCTOR_PORT")
     assert "sk-secret" not in done.stdout
     assert "openai_api_key" in done.stdout
+
+
+def test_config_also_knows_what_was_chosen_on_the_page(tmp_path):
+    """A choice that is kept in the store is shown with its origin."""
+    with contextlib.closing(Store.open(tmp_path / "data")) as store:
+        store.prefer("model", "another")
+    lines = run(tmp_path, "config").stdout.splitlines()
+    line = next(line for line in lines if line.startswith("model = "))
+    assert line.startswith('model = "another"')
+    assert line.endswith("# the page")
 
 
 def test_a_second_start_while_the_first_still_loads_waits_for_nothing(tmp_path):
