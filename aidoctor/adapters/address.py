@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-
-import httpx
+from urllib.parse import urlsplit
 
 
 def is_loopback(address: str) -> bool:
     """True for `localhost`, 127.0.0.0/8 and ::1; names are not looked up."""
+    if "@" in address or "\\" in address:  # parsers differ on which part is the host
+        return False
     try:
-        host = httpx.URL(with_scheme(address)).host
+        host = urlsplit(with_scheme(address)).hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
-    except (ValueError, httpx.InvalidURL):
+    except ValueError:
         return False
 
 

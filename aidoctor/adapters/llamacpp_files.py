@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aidoctor.errors import ModelMissing
+from aidoctor.errors import EngineMissing, ModelMissing
 from aidoctor.settings import Settings
 
 
@@ -58,7 +58,7 @@ def choose_files(settings: Settings, model: str) -> ModelFiles:
         raise ModelMissing(
             what=f"There is no file {settings.gguf}.", fix="Correct the setting gguf."
         )
-    raise ModelMissing
+    raise EngineMissing
 
 
 def _projector(path: Path, settings: Settings) -> Path | None:

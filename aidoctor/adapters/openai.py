@@ -7,7 +7,7 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
-from aidoctor.adapters.address import is_loopback
+from aidoctor.adapters.address import is_loopback, with_scheme
 from aidoctor.adapters.completions import Completions
 from aidoctor.adapters.failures import translated
 from aidoctor.adapters.patience import patiently
@@ -23,16 +23,16 @@ class OpenAIEngine:
     picture_tokens = 256
 
     def __init__(self, settings: Settings) -> None:
-        self._address = settings.openai_base_url
+        self._address = with_scheme(settings.openai_base_url)
         self._options = {
             "max_tokens": settings.answer_tokens,
             "temperature": settings.temperature,
         }
         self._server = Completions(
-            settings.openai_base_url,
+            self._address,
             key=settings.openai_api_key.get_secret_value(),
             connect=settings.connect_timeout,
-            silence=max(settings.first_token_timeout, settings.token_timeout) + 30,
+            silence=settings.first_token_timeout + settings.token_timeout,
         )
         self._ready: dict[str, str] = {}
 
