@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy import exc as sa
@@ -122,8 +122,8 @@ def _prepared(engine: Engine) -> Engine:
 
 def _connected(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # BEGIN is ours, see _begin
+    connection.execute(_patience(PATIENCE))
     for pragma in (
-        f"busy_timeout={PATIENCE * 1000:.0f}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
@@ -136,11 +136,21 @@ def _connected(connection: sqlite3.Connection, _record: Any) -> None:
 def _begin(connection: Connection) -> None:
     """Take the write lock at once where a write is announced by `write_wait`, in seconds."""
     wait = connection.get_execution_options().get("write_wait")
-    if wait is None:
-        connection.exec_driver_sql("BEGIN")
-    else:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={wait * 1000:.0f}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql(_patience(PATIENCE if wait is None else wait))
+    connection.exec_driver_sql("BEGIN" if wait is None else "BEGIN IMMEDIATE")
+
+
+def _patience(seconds: float) -> str:
+    return f"PRAGMA busy_timeout={seconds * 1000:.0f}"
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[sqlite3.Cursor]:
+    """A cursor outside any transaction."""
+    with closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        cursor.execute(_patience(PATIENCE))
+        yield cast(sqlite3.Cursor, cursor)
 
 
 def rewrite(engine: Engine) -> None:
@@ -150,8 +160,7 @@ def rewrite(engine: Engine) -> None:
     cells of a page when its rows were moved; about one deletion in a hundred leaves such a trace.
     """
     folder = str(Path(str(engine.url.database)).parent).replace("'", "''")
-    with closing(engine.raw_connection()) as connection:
-        cursor = connection.cursor()
+    with _alone(engine) as cursor:
         # The copy is made in the private folder, not in the memory and not in the folder of all.
         cursor.execute(f"PRAGMA temp_store_directory='{folder}'")
         cursor.execute("PRAGMA temp_store=FILE")
@@ -163,7 +172,7 @@ def rewrite(engine: Engine) -> None:
 
 def empty_log(engine: Engine) -> None:
     """Write the log back and cut it to nothing, so that it holds no trace of what was deleted."""
-    with closing(engine.raw_connection()) as connection:
-        busy, _, _ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    with _alone(engine) as cursor:
+        busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise StoreLocked("wal_checkpoint")

@@ -6,12 +6,13 @@ when it returns. Raises only `StoreError` and its leaves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from aidoctor.domain import (
     Attachment,
@@ -21,6 +22,7 @@ from aidoctor.domain import (
     Turn,
     TurnStatus,
 )
+from aidoctor.errors import StoreFull
 from aidoctor.store import attachments, conversations, turns
 from aidoctor.store.database import Database
 from aidoctor.store.tables import AttachmentRow, PreferenceRow
@@ -112,14 +114,20 @@ class Store:
 
     def delete(self, conversation_id: str) -> None:
         """Delete a conversation so that no file holds a byte of it any more."""
-        with self._database.writing() as session:
-            conversations.remove(session, conversation_id)
-        self._database.forget()
+        self._erase(lambda session: conversations.remove(session, conversation_id))
 
     def delete_all(self) -> None:
         """Delete all conversations and pictures in the same way; preferences stay."""
-        with self._database.writing() as session:
-            conversations.remove_all(session)
+        self._erase(conversations.remove_all)
+
+    def _erase(self, remove: Callable[[Session], None]) -> None:
+        try:
+            with self._database.writing() as session:
+                remove(session)
+        except StoreFull:
+            self._database.empty_log()  # deleting is how people make room, so make some for it
+            with self._database.writing() as session:
+                remove(session)
         self._database.forget()
 
     def add(self, turn: Turn, attachment_ids: Sequence[str] = ()) -> Turn:
