@@ -164,7 +164,7 @@ class OllamaEngine:
                 for entry, known in zip(shown, facts, strict=True)
                 if not known.capabilities or "completion" in known.capabilities
             ),
-            warnings=warnings(version),
+            warnings=await warnings(version, self._address),
         )
 
     def _card(self, entry: Entry, facts: Facts) -> ModelCard:

@@ -10,12 +10,14 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
 from aidoctor import modelfile
-from aidoctor.adapters.address import with_scheme
+from aidoctor.adapters.address import is_loopback, with_scheme
 from aidoctor.adapters.failures import reported, translated
 from aidoctor.errors import EngineTooOld, ModelNotLocal
 from aidoctor.settings import Settings
@@ -118,8 +120,8 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups()) if match else (0, 0, 0)
 
 
-def warnings(version: str) -> tuple[str, ...]:
-    """What a person should know about this version of Ollama."""
+async def warnings(version: str, address: str) -> tuple[str, ...]:
+    """What a person should know about this version of Ollama and how it listens."""
     found = numbers(version)
     told = [
         f"Ollama {version} has a known security hole ({name}). "
@@ -129,7 +131,25 @@ def warnings(version: str) -> tuple[str, ...]:
     ]
     if found == (0, 0, 0):
         told.append("This Ollama does not say which version it is.")
+    if is_loopback(address) and await asyncio.to_thread(_listens_widely, urlsplit(address).port):
+        told.append(
+            "Ollama can be used, and read along, by other machines of your network. "
+            "Start it without OLLAMA_HOST, or with OLLAMA_HOST=127.0.0.1."
+        )
     return tuple(told)
+
+
+def _listens_widely(port: int | None) -> bool:
+    """Whether a socket of this machine listens on `port` for others; False where none may look."""
+    import psutil
+
+    try:
+        sockets = psutil.net_connections("tcp")
+    except psutil.Error:  # macOS lets only root look
+        return False
+    listening = [end.laddr for end in sockets if end.status == "LISTEN"]
+    heard = [end.ip for end in listening if end and end.port == port]
+    return any(not ip_address(ip).is_loopback for ip in heard)
 
 
 def full(model: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -163,6 +164,24 @@ async def test_a_known_hole_is_told(
     ollama_server.version = version
     told = (await engine.health()).warnings
     assert (len(told) == 1 and word in told[0]) if word else told == ()
+
+
+@pytest.mark.parametrize(("ip", "open_to_all"), [("0.0.0.0", True), ("::", True), ("::1", False)])
+async def test_an_ollama_that_listens_to_the_network_is_told(
+    ollama_server: OllamaServer,
+    engine: OllamaEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    ip: str,
+    open_to_all: bool,
+) -> None:
+    """Anybody who reaches its port could use it; the socket list of the machine shows that."""
+    here = SimpleNamespace(
+        status="LISTEN", laddr=SimpleNamespace(ip=ip, port=ollama_server.server_port)
+    )
+    other = SimpleNamespace(status="LISTEN", laddr=SimpleNamespace(ip="0.0.0.0", port=22))
+    monkeypatch.setattr("psutil.net_connections", lambda kind: [here, other])
+    told = (await engine.health()).warnings
+    assert [("other machines" in warning) for warning in told] == [True] * open_to_all
 
 
 @pytest.mark.parametrize("name", ["gpt-oss:120b-cloud", "kimi:cloud", "KIMI:Cloud"])
