@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from aidoctor.domain import PullProgress
 from aidoctor.engines import Engines, make
-from aidoctor.errors import AIDoctorError, DownloadStalled, LicenceOpen, ModelMissing
+from aidoctor.errors import AIDoctorError, DownloadStalled, LicenceOpen, ModelMissing, PullFailed
 from aidoctor.ports import ModelShelf
 from aidoctor.settings import Settings
 from aidoctor.setup import licence, needs
@@ -53,18 +53,21 @@ class Steps:
 
     async def pull(self, tell: Tell) -> str:
         """Let the engine that answers fetch the model, and make ours from it."""
-        await self._licensed(self.engines.model)
+        model = self.engines.model
+        await self._licensed(model)
         engine = make((await self.engines.overview()).name, self.settings)
         try:
             if not isinstance(engine, ModelShelf):
-                raise ModelMissing(fix="Load it in the server that engine names.")
-            async with aclosing(lively(engine.pull(self.engines.model))) as told:
+                raise PullFailed(fix="Load the model in that server.")
+            async with aclosing(lively(engine.pull(model))) as told:
                 async for progress in told:
-                    step = f"{progress.step.capitalize()} {self.engines.model}"
-                    tell(replace(progress, step=step))
+                    tell(replace(progress, step=f"{progress.step.capitalize()} {model}"))
+        except ModelMissing:
+            unknown = f"The library has no model {model}."
+            raise PullFailed(what=unknown, fix="Correct the setting model.") from None
         finally:
             await engine.aclose()
-        return f"{self.engines.model} is on this machine."
+        return f"{model} is on this machine."
 
     async def download(self, tell: Tell) -> str:
         """Fetch the files of the embedded engine."""

@@ -30,11 +30,11 @@ def setup_page() -> rx.Component:
                     "What AI Doctor needs on this machine. Each line is fine, or says the one "
                     "thing to do."
                 ),
-                _progress(),
                 rx.cond(
                     Setup.ready, _checks(), rx.el.p("Looking around …", class_name="small-print")
                 ),
                 rx.cond(Setup.ready & ~Setup.agreed, _terms()),
+                _progress(),
                 _engines(),
                 class_name="column prose",
             ),

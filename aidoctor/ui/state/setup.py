@@ -115,7 +115,7 @@ class Setup(rx.State):
         preferences = await asyncio.to_thread(open_.records.kept.preferences)
         found = await examine(open_.settings, open_.engines, preferences, PAGE)
         async with self:
-            self.checks = [_view(check) for check in found]
+            self.checks = [_view(check) for check in found if check.id != "page"]
             self.agreed = not any(check.action == "accept-licence" for check in found)
             self.ready = True
 
