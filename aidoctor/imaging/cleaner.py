@@ -97,7 +97,7 @@ class _Worker:
         module = "aidoctor.imaging.worker"
         # Its own clock is the spare one: it matters when this process is not there to look.
         limits = (str(headroom), str(seconds + 2))
-        self.process = subprocess.Popen(  # noqa: S603 - our own module, nothing of the person's
+        self.process = subprocess.Popen(
             [sys.executable, "-P", "-B", "-m", module, *limits],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
