@@ -18,7 +18,6 @@ KEPT_FREE = 0.1
 """Part of the context that stays empty, since tokens are partly estimated."""
 
 UNSEEN = "[A picture was attached here. You cannot see it: say so, and do not guess what it shows.]"
-GO_ON = "Go on exactly where your last message stopped. Do not repeat anything and do not greet."
 
 Count = Callable[[str], int]
 
@@ -125,16 +124,15 @@ def _exchanges(turns: Sequence[Turn]) -> list[list[Turn]]:
     return groups
 
 
-def messages(
-    system: str, turns: Sequence[Turn], pictures: Mapping[str, bytes], *, go_on: bool = False
-) -> list[Message]:
-    """The context as the engine takes it. A picture that is not in `pictures` is named unseen."""
+def messages(system: str, turns: Sequence[Turn], pictures: Mapping[str, bytes]) -> list[Message]:
+    """The context as the engine takes it. A picture that is not in `pictures` is named unseen.
+
+    An answer that is to go on stands last: engines continue it to the letter.
+    """
     context = [Message(Role.SYSTEM, system)]
     for turn in turns:
         seen = tuple(pictures[a.id] for a in turn.attachments if a.id in pictures)
         missing = len(turn.attachments) - len(seen)
         text = "\n".join([turn.text, *[UNSEEN] * missing]) if missing else turn.text
         context.append(Message(turn.role, text, seen))
-    if go_on:
-        context.append(Message(Role.USER, GO_ON))
     return context

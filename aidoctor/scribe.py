@@ -104,8 +104,7 @@ class Scribe:
         system = modelfile.system()
         context = self._settings.context_tokens or modelfile.num_ctx()
         branch = await asyncio.to_thread(store.branch, user.id)
-        go_on = bool(answer.text)
-        if go_on:
+        if answer.text:
             branch.append(replace(user, role=Role.ASSISTANT, text=answer.text, attachments=()))
         gauge = self._gauges.setdefault(model, prompts.Gauge())
         limit = prompts.budget(context, self._settings.answer_tokens)
@@ -127,7 +126,7 @@ class Scribe:
             prompt_tokens=fit.tokens,
             context_tokens=context,
         )
-        context_of = prompts.messages(system, fit.turns, pictures, go_on=go_on)
+        context_of = prompts.messages(system, fit.turns, pictures)
         return _Prompt(context_of, fit.tokens)
 
     def _note(self, answer: Answer, prompt: _Prompt, model: str, done: Done) -> None:

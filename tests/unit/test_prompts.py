@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aidoctor.domain import Attachment, Role, Turn, TurnStatus
 from aidoctor.errors import PromptTooLong
-from aidoctor.prompts import GO_ON, UNSEEN, Gauge, budget, fit, messages
+from aidoctor.prompts import UNSEEN, Gauge, budget, fit, messages
 
 SYSTEM = "You are a careful medical assistant."
 PICTURE = Attachment("p1", "rash.jpg", 10, 10, 100)
@@ -81,11 +81,6 @@ def test_pictures_go_with_the_turn_that_brought_them():
     context = messages(SYSTEM, turns, {"p1": b"png"})
     assert [m.role for m in context] == ["system", "user", "assistant", "user"]
     assert [m.images for m in context] == [(), (b"png",), (), ()]
-
-
-def test_going_on_asks_for_the_rest_only():
-    """A broken answer is continued by a last request that is not shown to anybody."""
-    assert messages(SYSTEM, talk("q", "half"), {}, go_on=True)[-1].text == GO_ON
 
 
 def test_the_budget_leaves_room_for_the_answer_and_a_tenth():
