@@ -96,7 +96,7 @@ def judge(
         checks.append(check_licence(preferences))
     checks.append(check_engine(engine))
     if engine.health:
-        checks += [check_model(engine), *machine.check_exposure(engine.health)]
+        checks.append(check_model(engine))
     if engine.model:
         checks.append(check_vision(engine.model, preferences))
     return checks
@@ -125,12 +125,11 @@ def check_engine(engine: EngineFindings) -> Check:
     name = " ".join(filter(None, (_NAMES.get(health.name, health.name), health.version)))
     if not health.local:
         sentence = f"{name} answers at {health.address}: your words leave this machine."
-        return Check("engine", "Engine", State.WARNING, sentence, " ".join(health.warnings))
-    if health.warnings:
-        sentence, *more = health.warnings
-        return Check("engine", "Engine", State.WARNING, f"{name}: {sentence}", " ".join(more))
-    where = "is built in" if health.name == "llamacpp" else "runs on this machine"
-    return Check("engine", "Engine", State.OK, f"{name} {where}.")
+    else:
+        where = "is built in" if health.name == "llamacpp" else "runs on this machine"
+        sentence = f"{name} {where}."
+    state = State.OK if health.local and not health.warnings else State.WARNING
+    return Check("engine", "Engine", state, sentence, " ".join(health.warnings))
 
 
 def check_model(engine: EngineFindings) -> Check:

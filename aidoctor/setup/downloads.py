@@ -14,10 +14,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aidoctor import errors
 from aidoctor.domain import PullProgress
-from aidoctor.errors import DownloadStalled, SetupError
+from aidoctor.errors import DownloadStalled, DownloadUnverifiable, SetupError
+from aidoctor.settings import is_loopback
 from aidoctor.setup.needs import HubFile
 
 STALLED_AFTER = 60.0
@@ -33,6 +35,9 @@ async def download(
     What has arrived stays for the next time. A file stands under its name only whole and with the
     SHA-256 that the hub announces. Raises a `SetupError`.
     """
+    address = urlsplit(endpoint)
+    if address.scheme != "https" and not is_loopback(address.hostname or ""):
+        raise DownloadUnverifiable  # a digest that anyone on the way could change proves nothing
     order = {
         "endpoint": endpoint.rstrip("/"),
         "folder": str(folder),

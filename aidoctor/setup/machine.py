@@ -1,4 +1,4 @@
-"""The checks of the machine itself: page, data folder, disk, memory, open ports."""
+"""The checks of the machine itself: page, data folder, disk, memory."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import shutil
 import stat
 import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 
-from aidoctor.domain import EngineHealth, ModelCard
+from aidoctor.domain import ModelCard
 from aidoctor.setup import needs
 from aidoctor.setup.check import Check, State
 from aidoctor.setup.figures import size
@@ -88,46 +87,6 @@ def check_memory(model: str, card: ModelCard | None) -> Check:
     return Check("memory", "Memory", State.OK, f"{have}.")
 
 
-def check_exposure(health: EngineHealth) -> list[Check]:
-    """A warning where a local server listens beyond this machine; else nothing."""
-    port = _port(health.address)
-    if not health.local or port is None or not _listens_beyond_loopback(port):
-        return []
-    return [
-        Check(
-            "exposure",
-            "Network",
-            State.WARNING,
-            "The model server also listens to other machines, without a password.",
-            "Set OLLAMA_HOST to 127.0.0.1 for the server and restart it."
-            if health.name == "ollama"
-            else "Bind it to 127.0.0.1 and restart it.",
-        )
-    ]
-
-
 def _existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there."""
     return next((place for place in (folder, *folder.parents) if place.exists()), Path("/"))
-
-
-def _port(address: str) -> int | None:
-    try:
-        return urlsplit(address).port
-    except ValueError:
-        return None
-
-
-def _listens_beyond_loopback(port: int) -> bool:
-    """Whether a TCP socket on this machine listens on `port` at an address others can reach."""
-    try:
-        sockets = psutil.net_connections(kind="tcp")
-    except (psutil.Error, OSError):  # not every system lets us look
-        return False
-    return any(
-        socket.status == psutil.CONN_LISTEN
-        and socket.laddr
-        and socket.laddr.port == port
-        and not (socket.laddr.ip.startswith(("127.", "::ffff:127.")) or socket.laddr.ip == "::1")
-        for socket in sockets
-    )

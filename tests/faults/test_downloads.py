@@ -205,6 +205,14 @@ async def test_without_a_digest_nothing_is_fetched(tmp_path: Path, announce: str
     assert hub.asked_ranges == []
 
 
+@pytest.mark.parametrize("endpoint", ["http://hub.example", "ftp://hub.example", "hub.example"])
+async def test_an_announcement_over_an_open_line_is_not_trusted(tmp_path: Path, endpoint: str):
+    """The digest counts only where nobody on the way can change it."""
+    with pytest.raises(DownloadUnverifiable):
+        async for _ in downloads.download(FILES, tmp_path, endpoint):
+            pass
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_a_refusal_is_said_at_once(tmp_path: Path, status: int):
     """A file that is gone or gated is not asked for again and again."""
