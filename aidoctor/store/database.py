@@ -23,6 +23,7 @@ class Database:
         self._engine = engine
         self._turnstile = RLock()
         self._open = True
+        self._rewriting = False
 
     @classmethod
     def open(cls, data_dir: Path) -> Database:
@@ -59,9 +60,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction that is on the disk when the block ends. Raises `StoreLocked` and kin."""
-        deadline = time.monotonic() + sqlite.PATIENCE
-        if not self._turnstile.acquire(timeout=sqlite.PATIENCE):
-            raise StoreLocked("turnstile")
+        deadline = self._enter()
         try:
             with sqlite.translated(), self._session() as session, session.begin():
                 wait = max(0.0, deadline - time.monotonic())
@@ -80,6 +79,7 @@ class Database:
             return
         try:
             with self._turnstile, sqlite.translated():
+                self._rewriting = True
                 sqlite.rewrite(self._engine)
                 sqlite.empty_log(self._engine)
         except (StoreFull, StoreLocked) as error:
@@ -87,6 +87,8 @@ class Database:
                 error.detail,
                 what="It is deleted, but traces of it are still in the file. " + error.what,
             ) from None
+        finally:
+            self._rewriting = False
 
     def empty_log(self) -> None:
         """Cut the write-ahead log, so that it does not keep what has just been dropped."""
@@ -99,6 +101,15 @@ class Database:
         with self._turnstile:
             self._open = False
             self._engine.dispose()
+
+    def _enter(self) -> float:
+        """Wait for the turn to write and return when patience ends; a rewrite is waited out."""
+        while True:
+            deadline = time.monotonic() + sqlite.PATIENCE
+            if self._turnstile.acquire(timeout=sqlite.PATIENCE):
+                return deadline
+            if not self._rewriting:
+                raise StoreLocked("turnstile")
 
     def _session(self) -> Session:
         if not self._open:

@@ -3,13 +3,15 @@
 import random
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from aidoctor.domain import CleanImage, TurnStatus
-from aidoctor.store import Store
+from aidoctor.store import Store, sqlite
 from tests.kit.talk import answered, said
 
 
@@ -140,4 +142,27 @@ def test_reading_goes_on_while_a_conversation_is_deleted(tmp_path):
         stop.set()
         reader.join()
     assert failures == []
+    store.close()
+
+
+def test_who_writes_during_a_long_rewrite_waits_for_its_end(tmp_path, monkeypatch):
+    """A large file takes longer to rewrite than we wait for others; nobody is turned away."""
+    rewrite = sqlite.rewrite
+
+    def long_rewrite(engine: Engine) -> None:
+        begun.set()
+        time.sleep(0.7)
+        rewrite(engine)
+
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.2)
+    monkeypatch.setattr(sqlite, "rewrite", long_rewrite)
+    begun = threading.Event()
+    store = Store.open(tmp_path)
+    kept, gone = store.create().id, store.create().id
+    deletion = threading.Thread(target=store.delete, args=(gone,))
+    deletion.start()
+    assert begun.wait(5)
+    store.add(said(kept, "meanwhile"))
+    deletion.join()
+    assert [c.id for c in store.conversations()] == [kept]
     store.close()
