@@ -21,7 +21,14 @@ import pytest
 from aidoctor import instance
 from aidoctor.errors import AlreadyRunning
 from aidoctor.store import Store
-from tests.kit.program import AIDOCTOR, Program, clean_environment, free_port, running
+from tests.kit.program import (
+    AIDOCTOR,
+    Program,
+    clean_environment,
+    free_port,
+    running,
+    socket_upgrade,
+)
 
 pytestmark = pytest.mark.usefixtures("built_page")
 
@@ -37,6 +44,11 @@ def run(folder: Path, *arguments: str, port: int | None = None, **settings: str)
         timeout=30,
         check=False,
     )
+
+
+def connected(program: Program) -> contextlib.AbstractContextManager[int]:
+    """A page that is open in a browser, as far as the program sees."""
+    return socket_upgrade(program.port, origin=program.address)
 
 
 def one_sentence(said: str) -> bool:
@@ -138,7 +150,7 @@ def test_it_ends_when_told_to_even_with_people_connected(tmp_path, how):
     """Within five seconds, status 0, no traceback, the data folder free, no process left."""
     with running(tmp_path) as program, contextlib.ExitStack() as people:
         for _ in range(3):
-            people.enter_context(_open_socket(program.port))
+            people.enter_context(connected(program))
         children = psutil.Process(program.process.pid).children(recursive=True)
         began = time.monotonic()
         status = program.end(how)
@@ -147,20 +159,6 @@ def test_it_ends_when_told_to_even_with_people_connected(tmp_path, how):
         assert "Traceback" not in program.log
         assert not (tmp_path / "data" / instance.NOTE).exists()
         assert not [child for child in children if child.is_running()]
-
-
-def _open_socket(port: int) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
-    connection.sendall(
-        (
-            "GET /_event/?EIO=4&transport=websocket&token=abcd HTTP/1.1\r\n"
-            f"Host: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n"
-            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        ).encode()
-    )
-    assert b" 101 " in connection.recv(4096)
-    return connection
 
 
 def test_ctrl_c_while_it_loads_ends_it_too(tmp_path):
@@ -205,7 +203,7 @@ def test_the_page_is_there_before_the_application(tmp_path):
 
 def test_it_is_small_before_any_model(tmp_path):
     """At most 130 MB resident with a page connected."""
-    with running(tmp_path) as program, _open_socket(program.port):
+    with running(tmp_path) as program, connected(program):
         time.sleep(1)
         assert program.resident_megabytes() <= 130
 
@@ -231,7 +229,7 @@ def test_no_rxconfig_of_a_stranger_is_run(tmp_path):
 
 def test_nothing_is_written_but_into_the_data_folder(tmp_path):
     """No pickled state, no uploads folder, no caches where it was started."""
-    with running(tmp_path) as program, _open_socket(program.port):
+    with running(tmp_path) as program, connected(program):
         time.sleep(1)
     written = {p.name for p in (tmp_path / "data" / "run").rglob("*")}
     assert not {name for name in written if name.endswith(".pkl")}

@@ -106,3 +106,26 @@ def running(folder: Path, **settings: str) -> Iterator[Program]:
         yield program
     finally:
         program.end()
+
+
+@contextlib.contextmanager
+def socket_upgrade(port: int, *, host: str = "", origin: str | None = None) -> Iterator[int]:
+    """Ask for the page's socket; the status of the answer, and the connection while inside."""
+    lines = [
+        "GET /_event/?EIO=4&transport=websocket&token=abcd HTTP/1.1",
+        f"Host: {host or f'127.0.0.1:{port}'}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        *([] if origin is None else [f"Origin: {origin}"]),
+    ]
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        yield int(connection.recv(64).split()[1])
+
+
+def handshake(port: int, *, host: str = "", origin: str | None = None) -> int:
+    """The status with which the page's socket is granted or refused."""
+    with socket_upgrade(port, host=host, origin=origin) as status:
+        return status

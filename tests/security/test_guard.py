@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from aidoctor.web.guard import BODY_LIMITS, HEADERS, Guard, hosts_of, origins_of
+from tests.kit.program import handshake
 
 PORT = 3000
 OWN = f"http://127.0.0.1:{PORT}"
@@ -203,30 +203,15 @@ async def test_an_answer_under_way_ends_where_its_question_grows_too_large():
     assert seen == ["http.request"] * 16 + ["http.disconnect"]
 
 
-def _handshake(port: int, *, host: str = "", origin: str | None = None) -> int:
-    lines = [
-        "GET /_event/?EIO=4&transport=websocket&token=abcd HTTP/1.1",
-        f"Host: {host or f'127.0.0.1:{port}'}",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        *([] if origin is None else [f"Origin: {origin}"]),
-    ]
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall("\r\n".join([*lines, "", ""]).encode())
-        return int(connection.recv(64).split()[1])
-
-
 def test_the_real_socket_opens_for_our_page_alone(program):
     """The running program refuses the upgrade to any other origin, to none, and to other hosts."""
     port = program.port
     for origin in (f"http://127.0.0.1:{port}", f"http://localhost:{port}", f"http://[::1]:{port}"):
-        assert _handshake(port, origin=origin) == 101
+        assert handshake(port, origin=origin) == 101
     for origin in (None, *FOREIGN_ORIGINS, "http://localhost:3000"):
-        assert _handshake(port, origin=origin) == 403
+        assert handshake(port, origin=origin) == 403
     for host in ("evil.example", f"evil.example:{port}"):
-        assert _handshake(port, host=host, origin=f"http://{host}") == 403
+        assert handshake(port, host=host, origin=f"http://{host}") == 403
 
 
 def _addresses() -> list[str]:
