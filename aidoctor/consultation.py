@@ -66,7 +66,8 @@ class Consultation:
             self._release(answer)
             raise
         answer.conversation_id = user.conversation_id
-        return Exchange(user, self._begin(answer, user, store))
+        turn, _ = self._begin(answer, user, store)
+        return Exchange(user, turn)
 
     async def edit(self, turn_id: str, new_turn_id: str, text: str) -> Exchange:
         """Say a user turn differently, on a branch of its own with the same pictures."""
@@ -74,21 +75,28 @@ class Consultation:
         old = await asyncio.to_thread(store.turn, turn_id)
         answer = self._reserve(old.conversation_id)
         try:
-            turn = _user_turn(old.conversation_id, new_turn_id, text, old.parent_id)
+            new = _user_turn(old.conversation_id, new_turn_id, text, old.parent_id)
             ids = [attachment.id for attachment in old.attachments]
-            user = await asyncio.to_thread(store.add, turn, ids)
+            user = await asyncio.to_thread(store.add, new, ids)
         except BaseException:
             self._release(answer)
             raise
-        return Exchange(user, self._begin(answer, user, store))
+        turn, kept = self._begin(answer, user, store)
+        await asyncio.shield(kept)
+        return Exchange(user, turn)
 
     async def regenerate(self, turn_id: str) -> Turn:
-        """Answer again the user turn that `turn_id` is or answers; the earlier answer stays."""
+        """Answer again the user turn that `turn_id` is or answers; the earlier answer stays.
+
+        This, `edit` and `go_on` return when the store shows the branch with the new answer.
+        """
         store = await asyncio.to_thread(self._records.with_turn, turn_id)
         turn = await asyncio.to_thread(store.turn, turn_id)
         if turn.role is Role.ASSISTANT:
             turn = await asyncio.to_thread(store.turn, turn.parent_id or "")
-        return self._begin(self._reserve(turn.conversation_id), turn, store)
+        begun, kept = self._begin(self._reserve(turn.conversation_id), turn, store)
+        await asyncio.shield(kept)
+        return begun
 
     async def go_on(self, turn_id: str) -> Turn:
         """Let the model go on where a broken or cut answer stopped, in the same turn."""
@@ -98,6 +106,7 @@ class Consultation:
         answer = self._reserve(turn.conversation_id, turn)
         kept = asyncio.create_task(asyncio.to_thread(store.reopen, turn_id))
         self._start(answer, self._scribe.write(answer, user, store, kept))
+        await asyncio.shield(kept)
         return replace(turn, status=TurnStatus.STREAMING, error="")
 
     async def stop(self, turn_id: str) -> None:
@@ -116,11 +125,15 @@ class Consultation:
         running = (a for a in self._answers.values() if a.conversation_id == conversation_id)
         return next((a.turn_id for a in running), "")
 
+    async def stop_all(self) -> None:
+        """Stop every answer."""
+        for turn_id in list(self._tasks):
+            await self.stop(turn_id)
+
     async def aclose(self) -> None:
         """End every answer as interrupted and keep what it has."""
         self._scribe.closing = True
-        for turn_id in list(self._tasks):
-            await self.stop(turn_id)
+        await self.stop_all()
 
     def _reserve(self, conversation_id: str, turn: Turn | None = None) -> Answer:
         if self.answering(conversation_id):
@@ -155,7 +168,7 @@ class Consultation:
             leaf = None
         return store.add(_user_turn(conversation_id, turn_id, text, leaf), attachment_ids), store
 
-    def _begin(self, answer: Answer, user: Turn, store: Store) -> Turn:
+    def _begin(self, answer: Answer, user: Turn, store: Store) -> tuple[Turn, asyncio.Task[object]]:
         turn = Turn(
             id=answer.turn_id,
             conversation_id=user.conversation_id,
@@ -165,9 +178,9 @@ class Consultation:
             status=TurnStatus.STREAMING,
             created_at=datetime.now(UTC),
         )
-        kept = asyncio.create_task(asyncio.to_thread(store.add, turn))
+        kept: asyncio.Task[object] = asyncio.create_task(asyncio.to_thread(store.add, turn))
         self._start(answer, self._scribe.write(answer, user, store, kept))
-        return turn
+        return turn, kept
 
     def _start(self, answer: Answer, writing: Coroutine[None, None, None]) -> None:
         async def write() -> None:

@@ -171,6 +171,7 @@ async def test_asking_again_keeps_the_earlier_answer(consultation, engine, recor
     engine.scripts = [[Delta("One"), END], [Delta("Two"), END]]
     exchange = await ask(consultation)
     again = await consultation.regenerate(exchange.answer.id)
+    assert records.kept.conversation("conversation").leaf_id == again.id
     await ended(consultation, again.id)
     assert records.kept.siblings([again.id])[again.id] == (exchange.answer.id, again.id)
     assert records.kept.turn(exchange.answer.id).text == "One"
