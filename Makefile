@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate --no-emit-index-url
 CHECKED := aidoctor tests rxconfig.py bootstrap.py $(wildcard benchmarks)
 
-.PHONY: help run page test check format wheel lock clean environment dev
+.PHONY: help run page test bench check format wheel lock clean environment dev
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -29,6 +29,10 @@ page: environment  ## Build the page if its sources changed
 test: dev check  ## Check style, types and layers, then run every test
 	@$(BIN)/python -m aidoctor.pagebuild
 	@$(BIN)/python -m pytest
+
+bench: dev  ## Measure what is promised and print it beside the limits
+	@$(BIN)/python -m aidoctor.pagebuild
+	@$(BIN)/python -m benchmarks
 
 check: dev  ## Check style, types and layers
 	$(BIN)/ruff check $(CHECKED)
