@@ -184,7 +184,11 @@ def test_a_store_that_cannot_open_ends_the_program_with_its_reason(tmp_path):
 
 
 def test_the_page_is_there_before_the_application(tmp_path):
-    """What is static is served while the rest still loads; requests for the rest wait for it."""
+    """What is static is served while the rest still loads; requests for the rest wait for it.
+
+    The promise is a page in 3 s; machines that run tests are busy, so it is held at twice that,
+    and the work of the whole start at 4 s of processor time.
+    """
     with running(tmp_path):
         pass  # the first start makes the database
     program = Program(tmp_path).start()
@@ -196,7 +200,8 @@ def test_the_page_is_there_before_the_application(tmp_path):
         loaded = time.monotonic() - began
         assert page.status_code == 200
         assert shown < loaded
-        assert loaded <= 6  # twice the promise of 3 s, since machines are noisy
+        assert shown <= 6
+        assert sum(psutil.Process(program.process.pid).cpu_times()[:2]) <= 4
     finally:
         program.end()
 
