@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from aidoctor.answer import Answer
 from aidoctor.domain import Role, Turn, TurnStatus
 from aidoctor.engines import Engines
-from aidoctor.errors import AnswerRunning, NotFound
+from aidoctor.errors import AnswerRunning, NotFound, TurnRefused
 from aidoctor.records import Records
 from aidoctor.scribe import Scribe
 from aidoctor.settings import Settings
@@ -156,17 +155,17 @@ class Consultation:
         attachment_ids: Sequence[str],
         temporary: bool,
     ) -> tuple[Turn, Store]:
-        with suppress(NotFound):  # sent again, after its first sending was kept but not heard of
-            store = self._records.with_turn(turn_id)
-            return store.turn(turn_id), store
         store = self._records.of(conversation_id)
         try:
             leaf = store.conversation(conversation_id).leaf_id
         except NotFound:
-            store = self._records.temporary if temporary else self._records.kept
-            store.create(conversation_id=conversation_id, temporary=temporary)
-            leaf = None
-        return store.add(_user_turn(conversation_id, turn_id, text, leaf), attachment_ids), store
+            store, leaf = self._records.create(conversation_id, temporary=temporary), None
+        turn = _user_turn(conversation_id, turn_id, text, leaf)
+        try:
+            return store.add(turn, attachment_ids), store
+        except TurnRefused:  # sent again: its first sending was kept but not heard of
+            store = self._records.with_turn(turn_id)
+            return store.turn(turn_id), store
 
     def _begin(self, answer: Answer, user: Turn, store: Store) -> tuple[Turn, asyncio.Task[object]]:
         turn = Turn(

@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import reflex as rx
 
-from aidoctor.ui.components import ImportButton, Keys, Pulse
+from aidoctor.ui.components import Drawer, ImportButton, Keys, Naming, Pulse
+from aidoctor.ui.state.conversation import Chat
 from aidoctor.ui.state.engine import Engine
-from aidoctor.ui.state.history import Entry, History
+from aidoctor.ui.state.history import Entry, Group, History
 
-HIDE = rx.call_script("document.getElementById('history')?.hidePopover?.()")
+MORE = "M4.5 10h.01M10 10h.01M15.5 10h.01"
 
 
 def frame(*children: rx.Component) -> rx.Component:
     """A page: the history at its side and `children` in the middle."""
     return rx.el.div(
-        rx.el.a("Skip to the conversation", href="#main", class_name="skip"),
+        rx.el.a("Skip to the main part", href="#main", class_name="skip"),
         _history(),
         rx.el.main(*children, id="main", class_name="room", tab_index=-1),
         _doubt(),
+        Drawer.create(drawer="history"),
         Keys.create(on_new=rx.redirect("/")),
         Pulse.create(active=~Engine.ready, seconds=4, on_beat=Engine.check),
         class_name="house",
+    )
+
+
+def plain_page(title: str, *children: rx.Component) -> rx.Component:
+    """A page to read: a heading and one scrolling column."""
+    return frame(
+        rx.el.header(menu_button(), rx.el.h1(title), class_name="page-head"),
+        rx.el.div(rx.el.article(*children, class_name="column prose"), class_name="scroll"),
     )
 
 
@@ -39,16 +49,26 @@ def menu_button() -> rx.Component:
     )
 
 
-def icon(path: str) -> rx.Component:
+def more_button(label: str | rx.Var[str]) -> rx.Component:
+    """Opens a menu; to be put into its trigger."""
+    return rx.el.button(
+        icon(MORE, stroke=2.4),
+        type="button",
+        class_name="icon-button",
+        custom_attrs={"aria-label": label},
+    )
+
+
+def icon(path: str, *, size: int = 20, stroke: float = 1.5) -> rx.Component:
     """A line drawing on a grid of 20 units, in the colour of the text."""
     return rx.el.svg(
         rx.el.svg.path(d=path),
-        width="20",
-        height="20",
+        width=f"{size}",
+        height=f"{size}",
         view_box="0 0 20 20",
         fill="none",
         stroke="currentColor",
-        stroke_width="1.5",
+        stroke_width=f"{stroke}",
         stroke_linecap="round",
         stroke_linejoin="round",
         aria_hidden=True,
@@ -58,7 +78,7 @@ def icon(path: str) -> rx.Component:
 def _history() -> rx.Component:
     return rx.el.aside(
         rx.el.nav(
-            rx.link("New conversation", href="/", on_click=HIDE, class_name="quiet new"),
+            rx.link("New conversation", href="/", class_name="quiet new"),
             rx.debounce_input(
                 rx.el.input(
                     id="search",
@@ -70,26 +90,12 @@ def _history() -> rx.Component:
                 ),
                 debounce_timeout=250,
             ),
-            rx.el.div(
-                rx.foreach(History.entries, _entry),
-                rx.cond(
-                    History.entries.length() == 0,
-                    rx.el.p(
-                        rx.cond(History.query == "", "No conversations yet.", "Nothing found."),
-                        class_name="small-print",
-                    ),
-                ),
-                rx.cond(
-                    History.has_more,
-                    rx.el.button("Show more", class_name="quiet", on_click=History.show_more),
-                ),
-                class_name="entries",
-            ),
+            _entries(),
             rx.el.div(
                 ImportButton.create(),
-                rx.link("Set-up", href="/setup", on_click=HIDE),
-                rx.link("Settings", href="/settings", on_click=HIDE),
-                rx.link("About and limits", href="/about", on_click=HIDE),
+                _place("Set-up", "/setup"),
+                _place("Settings", "/settings"),
+                _place("About and limits", "/about"),
                 class_name="places",
             ),
             aria_label="History",
@@ -100,39 +106,69 @@ def _history() -> rx.Component:
     )
 
 
-def _entry(entry: rx.vars.ObjectVar[Entry]) -> rx.Component:
-    return rx.fragment(
-        rx.cond(entry.when != "", rx.el.h2(entry.when)),
-        rx.el.div(
-            rx.link(
-                rx.cond(entry.title == "", "Untitled", entry.title),
-                href=f"/c/{entry.id}",
-                on_click=HIDE,
-                class_name="entry-title",
-                title=entry.title,
-                custom_attrs={
-                    "aria-current": rx.cond(
-                        rx.State.router.url.path == f"/c/{entry.id}", "page", "false"
-                    )
-                },
+def _place(title: str, address: str) -> rx.Component:
+    return rx.link(title, href=address, custom_attrs={"aria-current": _here(address)})
+
+
+def _here(address: str | rx.Var[str]) -> rx.Var[str]:
+    return rx.cond(rx.State.router.url.path == address, "page", "false")
+
+
+def _entries() -> rx.Component:
+    return rx.el.div(
+        rx.foreach(History.groups, _group),
+        rx.cond(
+            History.groups.length() == 0,
+            rx.el.p(
+                rx.cond(History.query == "", "No conversations yet.", "Nothing found."),
+                role="status",
+                class_name="small-print",
             ),
-            _entry_menu(entry),
-            class_name="entry",
         ),
+        rx.cond(
+            History.has_more,
+            rx.el.button(
+                "Show more", type="button", class_name="quiet", on_click=History.show_more
+            ),
+        ),
+        rx.cond(
+            History.wrong != "", rx.el.p(History.wrong, role="alert", class_name="small-print")
+        ),
+        class_name="entries",
+    )
+
+
+def _group(group: rx.vars.ObjectVar[Group]) -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(group.when), rx.el.ul(rx.foreach(group.listed, _entry), role="list")
+    )
+
+
+def _entry(entry: rx.vars.ObjectVar[Entry]) -> rx.Component:
+    return rx.el.li(
+        rx.cond(
+            History.naming == entry.id,
+            Naming.create(title=entry.title, on_done=lambda title: Chat.rename(entry.id, title)),
+            rx.fragment(
+                rx.link(
+                    rx.cond(entry.title == "", "Untitled", entry.title),
+                    href=f"/c/{entry.id}",
+                    class_name="entry-title",
+                    title=entry.title,
+                    custom_attrs={"aria-current": _here(f"/c/{entry.id}")},
+                ),
+                _entry_menu(entry),
+            ),
+        ),
+        class_name="entry",
     )
 
 
 def _entry_menu(entry: rx.vars.ObjectVar[Entry]) -> rx.Component:
     return rx.menu.root(
-        rx.menu.trigger(
-            rx.el.button(
-                icon("M5 10h.01M10 10h.01M15 10h.01"),
-                type="button",
-                class_name="icon-button",
-                custom_attrs={"aria-label": f"More about {entry.title}"},
-            )
-        ),
+        rx.menu.trigger(more_button(f"More about {entry.title}")),
         rx.menu.content(
+            rx.menu.item("Rename", on_select=History.name(entry.id)),
             rx.menu.item(
                 rx.cond(entry.pinned, "Unpin", "Pin"),
                 on_select=History.pin(entry.id, ~entry.pinned),
@@ -147,13 +183,18 @@ def _doubt() -> rx.Component:
         rx.alert_dialog.content(
             rx.alert_dialog.title("Delete this conversation?"),
             rx.alert_dialog.description(
-                f"“{History.doubted_title}” and its pictures are deleted for good, "
-                "in every file. This cannot be undone."
+                f"“{History.doubted_title}” and its pictures are deleted for good. "
+                "This cannot be undone."
             ),
             rx.el.div(
-                rx.alert_dialog.cancel(rx.el.button("Keep it", class_name="quiet")),
+                rx.alert_dialog.cancel(rx.el.button("Keep it", type="button", class_name="quiet")),
                 rx.alert_dialog.action(
-                    rx.el.button("Delete", class_name="firm grave", on_click=History.delete)
+                    rx.el.button(
+                        "Delete",
+                        type="button",
+                        class_name="firm grave",
+                        on_click=History.delete(History.doubted),
+                    )
                 ),
                 class_name="choices",
             ),

@@ -1,5 +1,5 @@
 // The keys that work anywhere on the page, and the list of them.
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import "./theme.css";
 
 const KEYS = [
@@ -12,11 +12,14 @@ const KEYS = [
   ["?", "this list"],
 ];
 
+const OFF = "aidoctor:single-keys-off";
+const singleKeys = () => localStorage.getItem(OFF) === null;
+
 const writing = (target) => target.closest?.("input, textarea, select, [contenteditable=true]");
 
 function search() {
   const history = document.getElementById("history");
-  if (history && history.offsetParent === null) history.showPopover?.();
+  if (history && !history.checkVisibility()) history.showPopover();
   document.getElementById("search")?.focus();
 }
 
@@ -30,7 +33,7 @@ export function Keys({ onNew }) {
       const letter = event.key.toLowerCase();
       if (command && !event.shiftKey && letter === "k") search();
       else if (command && event.shiftKey && letter === "o") anew.current?.();
-      else if (event.key === "?" && !command && !writing(event.target)) list.current.showModal();
+      else if (event.key === "?" && !command && singleKeys() && !writing(event.target)) list.current.showModal();
       else return;
       event.preventDefault();
     };
@@ -43,5 +46,21 @@ export function Keys({ onNew }) {
       <dl>{KEYS.map(([keys, what]) => <div key={keys}><dt>{keys}</dt><dd>{what}</dd></div>)}</dl>
       <button type="button" className="quiet" onClick={() => list.current.close()}>Close</button>
     </dialog>
+  );
+}
+
+/** Switches off the keys that act alone, for those who speak to their machine or press by accident. */
+export function KeysSwitch() {
+  const [on, set] = useState(singleKeys);
+  const turn = (event) => {
+    if (event.target.checked) localStorage.removeItem(OFF);
+    else localStorage.setItem(OFF, "yes");
+    set(event.target.checked);
+  };
+  return (
+    <label className="way">
+      <input type="checkbox" checked={on} onChange={turn} />
+      The key ? shows the list of keys
+    </label>
   );
 }

@@ -6,8 +6,27 @@ page's state.
 """
 
 from aidoctor.ui.components.composer import Composer
-from aidoctor.ui.components.desk import ImportButton, Keys, Pulse
+from aidoctor.ui.components.desk import (
+    Drawer,
+    ImportButton,
+    Keys,
+    KeysSwitch,
+    Naming,
+    Printer,
+    Pulse,
+)
 from aidoctor.ui.components.thread import Thread
 from aidoctor.ui.components.welcome import Welcome
 
-__all__ = ["Composer", "ImportButton", "Keys", "Pulse", "Thread", "Welcome"]
+__all__ = [
+    "Composer",
+    "Drawer",
+    "ImportButton",
+    "Keys",
+    "KeysSwitch",
+    "Naming",
+    "Printer",
+    "Pulse",
+    "Thread",
+    "Welcome",
+]

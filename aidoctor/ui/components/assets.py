@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 import reflex as rx
+from reflex_base.environment import environment
 
 FILES: Final = (
     "Answer.jsx",
     "Composer.jsx",
     "CopyButton.jsx",
+    "Drawer.jsx",
     "ImportButton.jsx",
     "Keys.jsx",
     "Lightbox.jsx",
     "Markdown.jsx",
+    "Naming.jsx",
+    "Printer.jsx",
     "Pulse.jsx",
     "Question.jsx",
     "Siblings.jsx",
@@ -50,5 +54,19 @@ NPM: Final = [
 ]
 """The Markdown parser, pinned; bundled into the page at build time."""
 
-SOURCES: Final = {name: rx.asset(name, shared=True).importable_path for name in FILES}
+
+def _sources() -> dict[str, str]:
+    """Have Reflex link every file where a page is built; a running program needs names alone.
+
+    Each call of `rx.asset` reads the whole stack, which would cost the start most of a second.
+    """
+    first = FILES[0]
+    folder = rx.asset(first, shared=True).importable_path.removesuffix(first)
+    if not environment.REFLEX_BACKEND_ONLY.get():
+        for name in FILES:
+            rx.asset(name, shared=True)
+    return {name: folder + name for name in FILES}
+
+
+SOURCES: Final = _sources()
 """Import path of each file inside the page build."""

@@ -33,3 +33,43 @@ class Keys(rx.NoSSRComponent):
     tag = "Keys"
 
     on_new: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class KeysSwitch(rx.NoSSRComponent):
+    """Switches the keys that act alone off and on; kept in this browser."""
+
+    library = SOURCES["Keys.jsx"]
+    tag = "KeysSwitch"
+
+
+class Drawer(rx.NoSSRComponent):
+    """Closes the popover named `drawer` when a link in it is followed."""
+
+    library = SOURCES["Drawer.jsx"]
+    tag = "Drawer"
+
+    drawer: rx.Var[str]
+
+
+class Naming(rx.NoSSRComponent):
+    """A title that is written in its place."""
+
+    library = SOURCES["Naming.jsx"]
+    tag = "Naming"
+
+    title: rx.Var[str]
+    label: rx.Var[str]
+
+    on_done: rx.EventHandler[rx.event.passthrough_event_spec(str)]
+    """The new title; empty when nothing is to change."""
+
+
+class Printer(rx.NoSSRComponent):
+    """Prints the page when `active` becomes true, once its pictures are there."""
+
+    library = SOURCES["Printer.jsx"]
+    tag = "Printer"
+
+    active: rx.Var[bool]
+
+    on_printed: rx.EventHandler[rx.event.no_args_event_spec]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import reflex as rx
 
-from aidoctor.ui.components import Composer, Thread, Welcome
-from aidoctor.ui.frame import frame, icon, menu_button
+from aidoctor import __version__
+from aidoctor.ui.components import Composer, Naming, Printer, Thread, Welcome
+from aidoctor.ui.frame import frame, icon, menu_button, more_button
 from aidoctor.ui.state.conversation import Chat
 from aidoctor.ui.state.engine import CardView, Engine
 from aidoctor.ui.state.history import History
@@ -15,17 +16,128 @@ def conversation_page() -> rx.Component:
     """The header, what was said, the box to write in, and which model answers."""
     return frame(
         _header(),
+        rx.cond(Chat.missing, _gone(), _said()),
+        rx.cond(~Chat.missing, _desk()),
+        rx.el.p(
+            f"Printed from AI Doctor {__version__}. The answers were written by a language model, "
+            "named below each. Not a diagnosis.",
+            class_name="only-print column small-print",
+        ),
+        Printer.create(active=Chat.printing, on_printed=Chat.printed),
+    )
+
+
+def _header() -> rx.Component:
+    return rx.el.header(
+        menu_button(),
         rx.cond(
-            Chat.missing,
-            _notice("This conversation is not here any more.", "Choose another from the history."),
-            rx.cond(
-                (Chat.conversation_id == "") & (Chat.turns.length() == 0),
-                rx.el.div(Welcome.create(place=Engine.on_place), class_name="empty"),
-                _thread(),
+            Chat.naming,
+            Naming.create(
+                title=Chat.title,
+                label="Title of this conversation",
+                on_done=lambda title: Chat.rename(Chat.conversation_id, title),
+            ),
+            rx.el.h1(rx.cond(Chat.title == "", "AI Doctor", Chat.title)),
+        ),
+        rx.cond(Chat.conversation_id == "", _temporary(), _about_this()),
+        class_name="page-head",
+    )
+
+
+def _temporary() -> rx.Component:
+    return rx.cond(
+        ~Chat.missing,
+        rx.el.label(
+            rx.el.input(type="checkbox", checked=Chat.temporary, on_change=Chat.set_temporary),
+            rx.el.span("Temporary", rx.el.span(": never stored", class_name="only-roomy")),
+            class_name="temporary",
+        ),
+    )
+
+
+def _about_this() -> rx.Component:
+    return rx.fragment(
+        rx.cond(Chat.temporary, rx.el.span("Temporary: never stored", class_name="mark")),
+        rx.menu.root(
+            rx.menu.trigger(more_button("More about this conversation")),
+            rx.menu.content(
+                rx.menu.item("Rename", on_select=Chat.name(True)),
+                _pin(),
+                rx.menu.separator(),
+                rx.menu.item("Print", on_select=Chat.print_all),
+                _export("Export as Markdown", "md"),
+                _export("Export as JSON", "json"),
+                rx.menu.separator(),
+                rx.menu.item(
+                    "Delete …",
+                    color="red",
+                    on_select=History.doubt(Chat.conversation_id, Chat.title),
+                ),
             ),
         ),
-        rx.cond(Chat.error_what != "", _notice(Chat.error_what, Chat.error_fix)),
-        rx.cond(~Engine.ready, _unready()),
+    )
+
+
+def _pin() -> rx.Component:
+    pinned = History.pinned.contains(Chat.conversation_id)
+    return rx.cond(
+        ~Chat.temporary,
+        rx.menu.item(
+            rx.cond(pinned, "Unpin", "Pin"), on_select=History.pin(Chat.conversation_id, ~pinned)
+        ),
+    )
+
+
+def _export(label: str, kind: str) -> rx.Component:
+    address = f"/api/conversations/{Chat.conversation_id}/export.{kind}"
+    return rx.menu.item(rx.el.a(label, href=address, download=True), as_child=True)
+
+
+def _said() -> rx.Component:
+    return rx.cond(
+        (Chat.conversation_id == "") & (Chat.turns.length() == 0),
+        rx.el.div(Welcome.create(place=Engine.on_place), class_name="empty"),
+        Thread.create(
+            conversation_id=Chat.conversation_id,
+            turns=Chat.past + Chat.turns,
+            has_earlier=Chat.has_earlier,
+            on_regenerate=Chat.regenerate,
+            on_edit=Chat.edit,
+            on_branch=Chat.show_branch,
+            on_continue=Chat.go_on,
+            on_answered=lambda turn, _status: Chat.answered(turn),
+            on_earlier=Chat.show_earlier,
+        ),
+    )
+
+
+def _gone() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2("This conversation is not here any more."),
+        rx.el.p("It was deleted, or it was a temporary one and AI Doctor has been closed since."),
+        rx.link("New conversation", href="/", class_name="quiet"),
+        class_name="column gone",
+    )
+
+
+def _desk() -> rx.Component:
+    """What stands below the conversation: what is wrong, the box, which model answers."""
+    return rx.el.div(
+        rx.cond(
+            Chat.error_what != "",
+            rx.el.div(
+                _sentences(Chat.error_what, Chat.error_fix), role="alert", class_name="notice"
+            ),
+        ),
+        rx.cond(
+            ~Engine.ready,
+            rx.el.div(
+                _sentences(Engine.what, Engine.fix),
+                rx.link("Open Set-up", href="/setup", class_name="quiet"),
+                role="status",
+                class_name="notice",
+            ),
+        ),
         Composer.create(
             conversation_id=Chat.conversation_id,
             temporary=Chat.temporary,
@@ -38,151 +150,88 @@ def conversation_page() -> rx.Component:
             on_stop=Chat.stop,
         ),
         _status(),
+        class_name="desk",
     )
 
 
-def _header() -> rx.Component:
-    return rx.el.header(
-        menu_button(),
-        rx.el.h1(rx.cond(Chat.title == "", "AI Doctor", Chat.title)),
-        rx.cond(
-            Chat.conversation_id == "",
-            rx.el.label(
-                rx.el.input(type="checkbox", checked=Chat.temporary, on_change=Chat.set_temporary),
-                "Temporary: never stored",
-                class_name="temporary",
-            ),
-            rx.fragment(
-                rx.cond(Chat.temporary, rx.el.span("Temporary", class_name="mark")),
-                _menu(),
-            ),
-        ),
-        class_name="page-head",
-    )
-
-
-def _menu() -> rx.Component:
-    export = f"/api/conversations/{Chat.conversation_id}/export"
-    return rx.fragment(
-        rx.menu.root(
-            rx.menu.trigger(
-                rx.el.button(
-                    icon("M5 10h.01M10 10h.01M15 10h.01"),
-                    type="button",
-                    class_name="icon-button",
-                    aria_label="More about this conversation",
-                )
-            ),
-            rx.menu.content(
-                rx.menu.item("Rename …", on_select=Chat.name_it(True)),
-                rx.menu.item("Print", on_select=rx.call_script("setTimeout(() => print(), 200)")),
-                rx.menu.item(
-                    rx.el.a("Export as Markdown", href=f"{export}.md", download=True), as_child=True
-                ),
-                rx.menu.item(
-                    rx.el.a("Export as JSON", href=f"{export}.json", download=True), as_child=True
-                ),
-                rx.menu.item(
-                    "Delete …",
-                    color="red",
-                    on_select=History.doubt(Chat.conversation_id, Chat.title),
-                ),
-            ),
-        ),
-        _naming(),
-    )
-
-
-def _naming() -> rx.Component:
-    return rx.dialog.root(
-        rx.dialog.content(
-            rx.dialog.title("Rename this conversation"),
-            rx.dialog.description("The title is shown in the history.", class_name="unseen"),
-            rx.el.form(
-                rx.el.input(
-                    name="title",
-                    default_value=Chat.title,
-                    aria_label="Title",
-                    max_length=120,
-                    class_name="field",
-                ),
-                rx.el.div(
-                    rx.dialog.close(rx.el.button("Cancel", type="button", class_name="quiet")),
-                    rx.el.button("Rename", type="submit", class_name="firm"),
-                    class_name="choices",
-                ),
-                on_submit=Chat.rename,
-            ),
-            max_width="26rem",
-        ),
-        open=Chat.naming,
-        on_open_change=Chat.name_it,
-    )
-
-
-def _thread() -> rx.Component:
-    return Thread.create(
-        conversation_id=Chat.conversation_id,
-        turns=Chat.past + Chat.turns,
-        has_earlier=Chat.has_earlier,
-        on_regenerate=Chat.regenerate,
-        on_edit=Chat.edit,
-        on_branch=Chat.show_branch,
-        on_continue=Chat.go_on,
-        on_answered=lambda turn, _status: Chat.answered(turn),
-        on_earlier=Chat.show_earlier,
-    )
-
-
-def _notice(what: str | rx.Var[str], fix: str | rx.Var[str]) -> rx.Component:
-    return rx.el.div(
-        rx.el.p(rx.el.strong(what), " ", fix), role="alert", class_name="notice column"
-    )
-
-
-def _unready() -> rx.Component:
-    return rx.el.div(
-        rx.el.p(rx.el.strong(Engine.what), " ", Engine.fix),
-        rx.link("Open Set-up", href="/setup", class_name="quiet"),
-        role="status",
-        class_name="notice column",
-    )
+def _sentences(what: rx.Var[str], fix: rx.Var[str]) -> rx.Component:
+    return rx.el.p(rx.el.strong(what), " ", fix)
 
 
 def _status() -> rx.Component:
     return rx.el.footer(
         rx.cond(
-            Engine.model != "",
-            rx.menu.root(
-                rx.menu.trigger(
-                    rx.el.button(
-                        Engine.model,
-                        type="button",
-                        class_name="plain-link",
-                        custom_attrs={"aria-label": f"Model: {Engine.model}. Choose another"},
-                    )
-                ),
-                rx.menu.content(rx.foreach(Engine.cards, _card)),
-            ),
-            rx.el.span("No model"),
-        ),
-        rx.cond(
             Engine.remote,
-            rx.el.strong(f"Your words go to {Engine.place}"),
-            rx.el.span(Engine.place),
+            rx.el.p(
+                icon("M10 3.5l7 12.5H3zM10 8.5v3.5M10 14.2h.01", size=16),
+                rx.el.strong(
+                    f"What you write is sent to {Engine.place}, not kept on this computer."
+                ),
+                class_name="away",
+            ),
+        ),
+        rx.foreach(Engine.warnings, lambda warning: rx.el.p(warning, class_name="warned")),
+        rx.el.p(
+            _model(),
+            rx.cond(Engine.place != "", rx.el.span(Engine.place)),
+            rx.cond(
+                Chat.context_used > 0,
+                rx.el.span(f"about {Chat.context_used} % of the context used"),
+            ),
+            class_name="facts",
+        ),
+        rx.el.p("Not a diagnosis. In an emergency call your local emergency number."),
+        class_name="status column",
+    )
+
+
+def _model() -> rx.Component:
+    return rx.cond(
+        Engine.cards.length() > 0,
+        rx.menu.root(
+            rx.menu.trigger(
+                rx.el.button(
+                    rx.cond(Engine.model == "", "Choose a model", Engine.model),
+                    type="button",
+                    class_name="plain-link",
+                    custom_attrs={"aria-label": f"Model: {Engine.model}. Choose another"},
+                )
+            ),
+            rx.menu.content(
+                rx.el.p(
+                    rx.cond(
+                        Engine.fixed_by == "",
+                        "Answers from the next message on",
+                        f"Set by {Engine.fixed_by} in the environment",
+                    ),
+                    class_name="small-print menu-note",
+                ),
+                rx.foreach(Engine.cards, _card),
+                max_width="calc(100vw - 2rem)",
+            ),
         ),
         rx.cond(
-            Chat.context_used > 0,
-            rx.el.span(f"about {Chat.context_used} % of the context used"),
+            Engine.model != "",
+            rx.el.span(Engine.model),
+            rx.el.span(rx.cond(Engine.ready, "Looking for the model …", "No model")),
         ),
-        rx.el.span("Not a diagnosis. In an emergency call your local emergency number."),
-        class_name="status column",
     )
 
 
 def _card(card: rx.vars.ObjectVar[CardView]) -> rx.Component:
     return rx.menu.item(
-        rx.el.span(card.name),
-        rx.el.span(card.detail, class_name="small-print"),
+        rx.el.span(
+            rx.el.span(card.name, class_name="card-name"),
+            rx.el.span(card.detail, class_name="small-print"),
+            class_name="card",
+        ),
+        rx.cond(
+            card.name == Engine.model,
+            rx.fragment(
+                icon("M4 10.5l4 4 8-9", size=16), rx.el.span("in use", class_name="unseen")
+            ),
+        ),
+        disabled=Engine.fixed_by != "",
         on_select=Engine.choose(card.name),
+        class_name="card-item",
     )

@@ -22,6 +22,9 @@ from aidoctor.ui.views import LastMessage, TurnView
 WINDOW = 60
 """Turns that are shown at first; earlier ones come on request."""
 
+EVERYTHING = 100_000
+LONGEST_TITLE = 120
+
 
 class Chat(rx.State):
     """One open conversation."""
@@ -37,6 +40,8 @@ class Chat(rx.State):
     context_used: int = 0
     missing: bool = False
     naming: bool = False
+    """The title is being written."""
+    printing: bool = False
     error_what: str = ""
     error_fix: str = ""
     _window: int = WINDOW
@@ -143,21 +148,37 @@ class Chat(rx.State):
             self.temporary = temporary
 
     @rx.event()
-    def name_it(self, naming: bool) -> None:
-        """Open or close the question for a title."""
+    def name(self, naming: bool) -> None:
+        """Let the title be written in its place, or end that."""
         self.naming = naming
 
     @rx.event()
-    async def rename(self, form: dict[str, str]) -> EventSpec | None:
-        """Give the conversation a title of the person's own."""
+    async def rename(self, conversation_id: str, title: str) -> EventSpec:
+        """Give a conversation a title of the person's own; an empty one changes nothing."""
         self.naming = False
-        title = " ".join(form["title"].split())[:120]
-        if not title or not self.conversation_id:
-            return None
-        store = practice().records.of(self.conversation_id)
-        await asyncio.to_thread(store.rename, self.conversation_id, title)
-        self.title = title
-        return History.load
+        title = " ".join(title.split())[:LONGEST_TITLE]
+        if title:
+            try:
+                store = practice().records.of(conversation_id)
+                await asyncio.to_thread(store.rename, conversation_id, title)
+            except AIDoctorError as error:
+                self._say(error)
+            else:
+                self.title = title if conversation_id == self.conversation_id else self.title
+        return History.named
+
+    @rx.event()
+    async def print_all(self) -> None:
+        """Show the whole conversation, then let the browser print it."""
+        if self.has_earlier:
+            self._window = EVERYTHING
+            await self._show(self.conversation_id)
+        self.printing = True
+
+    @rx.event()
+    def printed(self) -> None:
+        """The browser has taken the page."""
+        self.printing = False
 
     async def _branch_off(self, begun: object) -> None:
         try:
@@ -186,7 +207,7 @@ class Chat(rx.State):
     def _clear(self) -> None:
         self.conversation_id = self.title = self.answering = self.accepted = ""
         self.past, self.turns = [], []
-        self.temporary = self.has_earlier = self.missing = False
+        self.temporary = self.has_earlier = self.missing = self.naming = self.printing = False
         self.context_used = 0
         self._say(None)
 
