@@ -68,7 +68,7 @@ class Provenance:
     answer_tokens: int = 0
     seconds: float = 0.0
     left_out: int = 0
-    """Earlier turns that did not fit into the context."""
+    """Earlier turns that did not fit into the context; at least so many in a long conversation."""
     pictures_unseen: int = 0
     """Pictures in the conversation that the model could not see."""
     context_tokens: int = 0

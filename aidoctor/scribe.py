@@ -33,6 +33,9 @@ from aidoctor.store import Store
 SAVE_EVERY = 1.0
 """Seconds between two saves of a growing answer: the most that a crash can lose."""
 
+TOKENS_A_TURN = 64
+"""A prompt is made from no more turns than the context has room for at this size."""
+
 NEAR = 0.7
 """Part of the budget from which on the engine itself counts."""
 
@@ -103,7 +106,7 @@ class Scribe:
         sees = card is None or card.sees is not False
         system = modelfile.system()
         context = self._settings.context_tokens or modelfile.num_ctx()
-        branch = await asyncio.to_thread(store.branch, user.id)
+        branch = await asyncio.to_thread(store.branch, user.id, context // TOKENS_A_TURN)
         if answer.text:
             branch.append(replace(user, role=Role.ASSISTANT, text=answer.text, attachments=()))
         gauge = self._gauges.setdefault(model, prompts.Gauge())
@@ -121,7 +124,7 @@ class Scribe:
         answer.provenance = Provenance(
             engine=engine.name,
             model=model,
-            left_out=fit.left_out,
+            left_out=fit.left_out + (len(branch) >= context // TOKENS_A_TURN),
             pictures_unseen=fit.unseen,
             prompt_tokens=fit.tokens,
             context_tokens=context,

@@ -93,7 +93,7 @@ def turn_view(turn: Turn, siblings: tuple[str, ...] = (), *, live: bool = False)
 def _notes(made: Provenance) -> list[str]:
     notes = []
     if made.left_out:
-        notes.append(f"The {made.left_out} earliest messages did not fit and were left out.")
+        notes.append("Earlier messages did not fit into the context and were left out.")
     if made.pictures_unseen:
         notes.append("This model cannot see pictures; it was told so.")
     if made.cut:
