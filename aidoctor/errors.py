@@ -99,7 +99,10 @@ class PageMissing(StartError):
 
     code = "page-missing"
     what = "The page has not been built in this installation."
-    fix = "In the source folder run `make page`, or install the published wheel."
+    fix = (
+        "In the source folder run `make page` (without make: "
+        "`uv run --group build python -m aidoctor.pagebuild`), or install a wheel that holds it."
+    )
 
 
 class EngineError(AIDoctorError):
