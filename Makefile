@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate --no-emit-index-url
 CHECKED := aidoctor tests rxconfig.py bootstrap.py $(wildcard benchmarks)
 
-.PHONY: help run page test bench check format wheel lock clean environment dev
+.PHONY: help run page test bench screens check format wheel lock clean environment dev
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -33,6 +33,10 @@ test: dev check  ## Check style, types and layers, then run every test
 bench: dev  ## Measure what is promised and print it beside the limits
 	@$(BIN)/python -m aidoctor.pagebuild
 	@$(BIN)/python -m benchmarks
+
+screens: dev  ## Take the pictures of the documentation anew
+	@$(BIN)/python -m aidoctor.pagebuild
+	@$(BIN)/python -m benchmarks.screens
 
 check: dev  ## Check style, types and layers
 	$(BIN)/ruff check $(CHECKED)

@@ -1,6 +1,7 @@
 """An OpenAI-compatible server that writes numbered words at a given rate and stamps each one.
 
-The last message says what to write: "RATE TOKENS" such as "200 1000". Run as a process of its own,
+The last message says what to write: "RATE TOKENS" such as "200 1000"; any other message is answered
+with `SAMPLE`, which the pictures in the documentation show. Run as a process of its own,
 `python -m tests.kit.scripted_server PORT`, so that its clock is not held up by the measurement.
 `GET /stamps` gives what it noted since the last time, in seconds of CLOCK_MONOTONIC.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -18,6 +20,20 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
+
+SAMPLE = """A headache that began on Monday and sits behind one eye is often a **tension headache or
+migraine**, and less often comes from the sinuses or the eye itself. I cannot examine you, so this
+is not a diagnosis.
+
+To understand it better:
+
+1. Did it begin **suddenly**, within a minute, or slowly?
+2. Do you notice fever, a stiff neck, a red eye, or changes in what you see?
+3. How old are you, and do you take any medicines?
+
+**Be seen today** if the eye is red or your sight changes. **Call your emergency number** if it is
+the worst headache of your life, or comes with weakness, confusion or trouble speaking.
+"""
 
 notes: list[dict[str, object]] = []
 
@@ -52,11 +68,21 @@ async def _write(rate: float, tokens: int, note: dict[str, object]) -> AsyncIter
         note["closed"] = time.monotonic()
 
 
+async def _recite() -> AsyncIterator[bytes]:
+    for piece in re.split(r"(?<= )", SAMPLE):
+        yield _event({"content": piece})
+    yield _event({}, "stop")
+    yield b"data: [DONE]\n\n"
+
+
 async def _complete(request: Request) -> StreamingResponse:
     note: dict[str, object] = {"asked": time.monotonic()}
     notes.append(note)
     content = (await request.json())["messages"][-1]["content"]
-    rate, tokens = content.split()[:2]
+    asked = re.fullmatch(r"(\d+) (\d+)", content.strip())
+    if asked is None:
+        return StreamingResponse(_recite(), media_type="text/event-stream")
+    rate, tokens = asked.groups()
     return StreamingResponse(_write(float(rate), int(tokens), note), media_type="text/event-stream")
 
 
