@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
+from aidoctor import instance
 from aidoctor import settings as configuration
 from aidoctor.consultation import Consultation
 from aidoctor.engines import Engines
@@ -49,18 +51,23 @@ def practice() -> Practice:
 
 @asynccontextmanager
 async def opened() -> AsyncGenerator[Practice, None]:
-    """Open the practice for as long as the application runs."""
+    """Open the practice for as long as the application runs, alone in its data folder.
+
+    Raises `AlreadyRunning` where another process has the folder, and what opening may raise.
+    """
     global _open
-    _open = await asyncio.to_thread(_assemble)
-    try:
-        yield _open
-    finally:
-        await _close(_open)
-        _open = None
+    data_dir = configuration.load().data_dir
+    with instance.held(data_dir):
+        _open = await asyncio.to_thread(_assemble, data_dir)
+        try:
+            yield _open
+        finally:
+            await _close(_open)
+            _open = None
 
 
-def _assemble() -> Practice:
-    store = Store.open(configuration.load().data_dir)
+def _assemble(data_dir: Path) -> Practice:
+    store = Store.open(data_dir)
     store.interrupt_running()
     store.sweep_unclaimed(UNSENT)
     settings = configuration.load(store.preferences())
