@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 from aidoctor.answer import Answer
 from aidoctor.domain import Role, Turn, TurnStatus
@@ -21,6 +23,8 @@ from aidoctor.records import Records
 from aidoctor.scribe import Scribe
 from aidoctor.settings import Settings
 from aidoctor.store import Store
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,45 +61,31 @@ class Consultation:
         turn is on disk.
         """
         answer = self._reserve(conversation_id)
-        try:
-            user, store = await asyncio.to_thread(
-                self._keep, conversation_id, turn_id, text, attachment_ids, temporary
-            )
-        except BaseException:
-            self._release(answer)
-            raise
+        keep = partial(self._keep, answer, turn_id, text, attachment_ids, temporary)
+        user, store = await self._holding(answer, keep)
         answer.conversation_id = user.conversation_id
-        turn, _ = self._begin(answer, user, store)
-        return Exchange(user, turn)
+        return Exchange(user, self._start(answer, user, store))
 
     async def edit(self, turn_id: str, new_turn_id: str, text: str) -> Exchange:
         """Say a user turn differently, on a branch of its own with the same pictures."""
         store = await asyncio.to_thread(self._records.with_turn, turn_id)
         old = await asyncio.to_thread(store.turn, turn_id)
         answer = self._reserve(old.conversation_id)
-        try:
-            new = _user_turn(old.conversation_id, new_turn_id, text, old.parent_id)
-            ids = [attachment.id for attachment in old.attachments]
-            user = await asyncio.to_thread(store.add, new, ids)
-        except BaseException:
-            self._release(answer)
-            raise
-        turn, kept = self._begin(answer, user, store)
-        await asyncio.shield(kept)
-        return Exchange(user, turn)
+        new = _user_turn(old.conversation_id, new_turn_id, text, old.parent_id)
+        ids = [attachment.id for attachment in old.attachments]
+        begin = partial(store.begin, new, _answer_turn(answer, new), ids)
+        user = await self._holding(answer, begin)
+        return Exchange(user, self._start(answer, user, store))
 
     async def regenerate(self, turn_id: str) -> Turn:
-        """Answer again the user turn that `turn_id` is or answers; the earlier answer stays.
-
-        This, `edit` and `go_on` return when the store shows the branch with the new answer.
-        """
+        """Answer again the user turn that `turn_id` is or answers; the earlier answer stays."""
         store = await asyncio.to_thread(self._records.with_turn, turn_id)
-        turn = await asyncio.to_thread(store.turn, turn_id)
-        if turn.role is Role.ASSISTANT:
-            turn = await asyncio.to_thread(store.turn, turn.parent_id or "")
-        begun, kept = self._begin(self._reserve(turn.conversation_id), turn, store)
-        await asyncio.shield(kept)
-        return begun
+        user = await asyncio.to_thread(store.turn, turn_id)
+        if user.role is Role.ASSISTANT:
+            user = await asyncio.to_thread(store.turn, user.parent_id or "")
+        answer = self._reserve(user.conversation_id)
+        await self._holding(answer, partial(store.add, _answer_turn(answer, user)))
+        return self._start(answer, user, store)
 
     async def go_on(self, turn_id: str) -> Turn:
         """Let the model go on where a broken or cut answer stopped, in the same turn."""
@@ -103,10 +93,8 @@ class Consultation:
         turn = await asyncio.to_thread(store.turn, turn_id)
         user = await asyncio.to_thread(store.turn, turn.parent_id or "")
         answer = self._reserve(turn.conversation_id, turn)
-        kept = asyncio.create_task(asyncio.to_thread(store.reopen, turn_id))
-        self._start(answer, self._scribe.write(answer, user, store, kept))
-        await asyncio.shield(kept)
-        return replace(turn, status=TurnStatus.STREAMING, error="")
+        await self._holding(answer, partial(store.reopen, turn_id))
+        return self._start(answer, user, store)
 
     async def stop(self, turn_id: str) -> None:
         """Stop an answer; returns when the engine has let go and the partial text is kept."""
@@ -147,48 +135,46 @@ class Consultation:
         self._answers.pop(answer.turn_id, None)
         self._tasks.pop(answer.turn_id, None)
 
+    async def _holding(self, answer: Answer, keep: Callable[[], Kept]) -> Kept:
+        """Keep what opens `answer`, off the event loop; give its place back where that fails."""
+        try:
+            return await asyncio.to_thread(keep)
+        except BaseException:
+            self._release(answer)
+            raise
+
     def _keep(
         self,
-        conversation_id: str,
+        answer: Answer,
         turn_id: str,
         text: str,
         attachment_ids: Sequence[str],
         temporary: bool,
     ) -> tuple[Turn, Store]:
+        conversation_id = answer.conversation_id
         store = self._records.of(conversation_id)
         try:
             leaf = store.conversation(conversation_id).leaf_id
         except NotFound:
             store, leaf = self._records.create(conversation_id, temporary=temporary), None
-        turn = _user_turn(conversation_id, turn_id, text, leaf)
+        user = _user_turn(conversation_id, turn_id, text, leaf)
         try:
-            return store.add(turn, attachment_ids), store
+            return store.begin(user, _answer_turn(answer, user), attachment_ids), store
         except TurnRefused:  # sent again: its first sending was kept but not heard of
             store = self._records.with_turn(turn_id)
-            return store.turn(turn_id), store
+            user = store.turn(turn_id)
+            store.add(_answer_turn(answer, user))
+            return user, store
 
-    def _begin(self, answer: Answer, user: Turn, store: Store) -> tuple[Turn, asyncio.Task[object]]:
-        turn = Turn(
-            id=answer.turn_id,
-            conversation_id=user.conversation_id,
-            parent_id=user.id,
-            role=Role.ASSISTANT,
-            text="",
-            status=TurnStatus.STREAMING,
-            created_at=datetime.now(UTC),
-        )
-        kept: asyncio.Task[object] = asyncio.create_task(asyncio.to_thread(store.add, turn))
-        self._start(answer, self._scribe.write(answer, user, store, kept))
-        return turn, kept
-
-    def _start(self, answer: Answer, writing: Coroutine[None, None, None]) -> None:
+    def _start(self, answer: Answer, user: Turn, store: Store) -> Turn:
         async def write() -> None:
             try:
-                await writing
+                await self._scribe.write(answer, user, store)
             finally:
                 self._release(answer)
 
         self._tasks[answer.turn_id] = asyncio.create_task(write())
+        return _answer_turn(answer, user)
 
 
 def _user_turn(conversation_id: str, turn_id: str, text: str, parent_id: str | None) -> Turn:
@@ -200,4 +186,17 @@ def _user_turn(conversation_id: str, turn_id: str, text: str, parent_id: str | N
         text=text,
         status=TurnStatus.COMPLETE,
         created_at=datetime.now(UTC),
+    )
+
+
+def _answer_turn(answer: Answer, user: Turn) -> Turn:
+    return Turn(
+        id=answer.turn_id,
+        conversation_id=user.conversation_id,
+        parent_id=user.id,
+        role=Role.ASSISTANT,
+        text=answer.text,
+        status=TurnStatus.STREAMING,
+        created_at=datetime.now(UTC),
+        thought=answer.thought,
     )

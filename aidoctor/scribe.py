@@ -59,12 +59,10 @@ class Scribe:
         self.closing = False
         """The program ends: what is cut off now was interrupted, not stopped by the person."""
 
-    async def write(
-        self, answer: Answer, user: Turn, store: Store, kept: asyncio.Task[object]
-    ) -> None:
-        """Answer `user` into `answer` until its end; `kept` is the commit that opened the turn."""
+    async def write(self, answer: Answer, user: Turn, store: Store) -> None:
+        """Answer `user` into `answer`, whose turn the store has, until its end."""
         began = time.monotonic()
-        saving = asyncio.create_task(_save_regularly(answer, store, kept))
+        saving = asyncio.create_task(_save_regularly(answer, store))
         try:
             await self._listen(answer, user, store)
             end = End(TurnStatus.COMPLETE)
@@ -79,7 +77,7 @@ class Scribe:
         if answer.provenance:
             seconds = round(time.monotonic() - began, 1)
             answer.provenance = replace(answer.provenance, seconds=seconds)
-        await _finish(answer, store, kept, end)
+        await _finish(answer, store, end)
 
     async def _listen(self, answer: Answer, user: Turn, store: Store) -> None:
         if self._desk.locked():
@@ -120,7 +118,8 @@ class Scribe:
             picture_tokens=engine.picture_tokens,
             sees=sees,
         )
-        pictures = await asyncio.to_thread(_pictures, store, fit.turns) if sees else {}
+        pictured = sees and any(turn.attachments for turn in fit.turns)
+        pictures = await asyncio.to_thread(_pictures, store, fit.turns) if pictured else {}
         answer.provenance = Provenance(
             engine=engine.name,
             model=model,
@@ -161,8 +160,7 @@ async def _count(
             return
 
 
-async def _save_regularly(answer: Answer, store: Store, kept: asyncio.Task[object]) -> None:
-    await asyncio.shield(kept)
+async def _save_regularly(answer: Answer, store: Store) -> None:
     saved = answer.size
     while True:
         await asyncio.sleep(SAVE_EVERY)
@@ -174,10 +172,9 @@ async def _save_regularly(answer: Answer, store: Store, kept: asyncio.Task[objec
                 )
 
 
-async def _finish(answer: Answer, store: Store, kept: asyncio.Task[object], end: End) -> None:
+async def _finish(answer: Answer, store: Store, end: End) -> None:
     """Store the answer, then let its readers go; a store that fails is said, not hidden."""
     try:
-        await kept
         await asyncio.to_thread(
             store.finish,
             answer.turn_id,

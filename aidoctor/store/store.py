@@ -140,6 +140,13 @@ class Store:
         with self._database.writing() as session:
             return turns.add(session, turn, attachment_ids)
 
+    def begin(self, user: Turn, answer: Turn, attachment_ids: Sequence[str] = ()) -> Turn:
+        """Save a question and the answer that begins, in one commit; errors as in `add`."""
+        with self._database.writing() as session:
+            kept = turns.add(session, user, attachment_ids)
+            turns.add(session, answer, ())
+            return kept
+
     def turn(self, turn_id: str) -> Turn:
         """One turn, or `NotFound`."""
         with self._database.reading() as session:
