@@ -22,6 +22,9 @@ from playwright.sync_api import CDPSession, Page
 
 from tests.kit.program import Program, free_port, running
 
+SENDS = 20
+"""Messages from which the figure of sending is taken."""
+
 WATCH = """() => {
   window.__frames = []; window.__tasks = [];
   let last = 0;
@@ -58,8 +61,7 @@ class Figures:
 
     def percentile(self, part: float) -> float:
         """The delay that `part` of the tokens do not exceed."""
-        ordered = sorted(self.delays)
-        return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+        return percentile(self.delays, part)
 
 
 @dataclass
@@ -119,13 +121,14 @@ def measure(page: Page, bench: Bench, rate: int, tokens: int) -> Figures:
     process = psutil.Process(bench.program.process.pid)
     bench.stamps()
     busy, cpu = _main_thread(cdp), sum(process.cpu_times()[:2])
+    answer = page.locator(".answer").nth(page.locator(".answer").count())
     box = page.locator(".composer textarea")
     box.fill(f"{rate} {tokens}")
     wire.total = 0
     box.press("Enter")
     time.sleep(tokens / rate)
     last = f"w{tokens:05d}"
-    page.locator(".answer-text").last.get_by_text(re.compile(last)).first.wait_for()
+    answer.get_by_text(re.compile(last)).first.wait_for()
     page.get_by_role("button", name="Send (Enter)").wait_for()
     busy, cpu = _main_thread(cdp) - busy, sum(process.cpu_times()[:2]) - cpu
     frames, sent, tasks = page.evaluate("[window.__frames, window.__sent, window.__tasks]")
@@ -175,6 +178,12 @@ def _length(tokens: int) -> int:
     from tests.kit.scripted_server import word
 
     return sum(len(word(number)) for number in range(1, tokens + 1))
+
+
+def percentile(values: list[float], part: float) -> float:
+    """The value that `part` of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
 def median(values: list[float]) -> float:
