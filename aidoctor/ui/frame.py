@@ -19,7 +19,12 @@ MORE = "M4.5 10h.01M10 10h.01M15.5 10h.01"
 def frame(*children: rx.Component) -> rx.Component:
     """A page: the history at its side and `children` in the middle."""
     return rx.el.div(
-        rx.el.a("Skip to the main part", href="#main", class_name="skip"),
+        rx.el.a(
+            "Skip to the main part",
+            href="#main",
+            class_name="skip",
+            custom_attrs={"reloadDocument": True},  # the browser moves the focus, not the router
+        ),
         _history(),
         rx.el.main(*children, id="main", class_name="room", tab_index=-1),
         _doubt(),

@@ -14,6 +14,7 @@ from aidoctor.ui.components.desk import (
     Naming,
     Printer,
     Pulse,
+    take_away,
 )
 from aidoctor.ui.components.thread import Thread
 from aidoctor.ui.components.welcome import Welcome
@@ -29,4 +30,5 @@ __all__ = [
     "Pulse",
     "Thread",
     "Welcome",
+    "take_away",
 ]

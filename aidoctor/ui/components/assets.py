@@ -34,6 +34,7 @@ FILES: Final = (
     "markdown.css",
     "parse.js",
     "stream.js",
+    "takeAway.js",
     "theme.css",
     "thread.css",
     "upload.js",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import reflex as rx
+from reflex.utils.imports import ImportVar
+from reflex.vars import FunctionVar, Var, VarData
 
 from aidoctor.ui.components.assets import SOURCES
 
@@ -73,3 +75,10 @@ class Printer(rx.NoSSRComponent):
     active: rx.Var[bool]
 
     on_printed: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+def take_away(conversation_id: rx.Var[str], kind: str) -> rx.event.EventSpec:
+    """Save a conversation as a file, `md` or `json`, without asking the page's state."""
+    data = VarData(imports={SOURCES["takeAway.js"]: ImportVar(tag="takeAway")})
+    function = Var("takeAway", _var_data=data).to(FunctionVar)
+    return rx.run_script(function.call(conversation_id, kind))

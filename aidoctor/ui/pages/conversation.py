@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from aidoctor import __version__
-from aidoctor.ui.components import Composer, Naming, Printer, Thread, Welcome
+from aidoctor.ui.components import Composer, Naming, Printer, Thread, Welcome, take_away
 from aidoctor.ui.frame import frame, icon, menu_button, more_button
 from aidoctor.ui.state.conversation import Chat
 from aidoctor.ui.state.engine import CardView, Engine
@@ -65,8 +65,8 @@ def _about_this() -> rx.Component:
                 _pin(),
                 rx.menu.separator(),
                 rx.menu.item("Print", on_select=Chat.print_all),
-                _export("Export as Markdown", "md"),
-                _export("Export as JSON", "json"),
+                rx.menu.item("Export as Markdown", on_select=take_away(Chat.conversation_id, "md")),
+                rx.menu.item("Export as JSON", on_select=take_away(Chat.conversation_id, "json")),
                 rx.menu.separator(),
                 rx.menu.item(
                     "Delete …",
@@ -86,11 +86,6 @@ def _pin() -> rx.Component:
             rx.cond(pinned, "Unpin", "Pin"), on_select=History.pin(Chat.conversation_id, ~pinned)
         ),
     )
-
-
-def _export(label: str, kind: str) -> rx.Component:
-    address = f"/api/conversations/{Chat.conversation_id}/export.{kind}"
-    return rx.menu.item(rx.el.a(label, href=address, download=True), as_child=True)
 
 
 def _said() -> rx.Component:
@@ -180,7 +175,7 @@ def _status() -> rx.Component:
             ),
             class_name="facts",
         ),
-        rx.el.p("Not a diagnosis. In an emergency call your local emergency number."),
+        rx.el.p("Not a diagnosis. In an emergency call your local number."),
         class_name="status column",
     )
 
