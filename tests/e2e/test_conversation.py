@@ -216,7 +216,8 @@ def test_history_is_searched_and_really_deleted(page: Page, doctor: Program):
 
 def test_a_temporary_conversation_is_not_in_any_file(page: Page, doctor: Program):
     """It is answered like any other, and leaves nothing."""
-    page.get_by_label(re.compile("Temporary")).check()
+    page.get_by_label(re.compile("Temporary")).click()
+    expect(page.get_by_label(re.compile("Temporary"))).to_be_checked(timeout=SOON)
     ask(page, "Nobody shall read quetzal", HELLO)
     files = [p for p in (doctor.folder / "data").rglob("*") if p.is_file()]
     assert not [p for p in files if b"quetzal" in p.read_bytes()]
