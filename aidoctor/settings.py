@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import PydanticBaseSettingsSource
 
 from aidoctor.errors import HostRefused, SettingsError
 
@@ -54,10 +56,16 @@ Folder = Annotated[Path, AfterValidator(_absolute)]
 """A path that stays the same when the process moves to another folder."""
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """Every setting, its default and its meaning."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
 
     engine: str = Field(
         "auto", description="auto, ollama, openai, llamacpp, or the name of an installed engine."
@@ -112,6 +120,18 @@ class Settings(BaseModel):
         "warning", description="How much is logged; never what people write."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Settings are what `load` has gathered; making them reads nothing by itself."""
+        return (init_settings,)
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -139,7 +159,7 @@ def load(preferences: Mapping[str, str] | None = None) -> Settings:
     """
     given = _gather(preferences or {})
     try:
-        settings = Settings.model_validate({name: one.value for name, one in given.items()})
+        settings = Settings(**{name: one.value for name, one in given.items()})
     except ValidationError as error:
         raise _invalid(error, given) from None
     if not is_loopback(settings.host):
@@ -196,19 +216,16 @@ def _gather(preferences: Mapping[str, str]) -> dict[str, _Given]:
         for name, value in preferences.items()
         if name in PREFERENCES
     }
-    return _from_file(config_file()) | chosen | _from_environment(os.environ)
+    return _from_file(config_file()) | chosen | _from_environment()
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
-    given = {}
-    for variable, value in environment.items():
-        if not variable.startswith(PREFIX):
-            continue
-        name = variable.removeprefix(PREFIX).lower()
-        _known(name, variable, written=variable, known=_variables())
-        if value:
-            given[name] = _Given(value, variable)
-    return given
+def _from_environment() -> dict[str, _Given]:
+    for variable in os.environ:
+        if variable.startswith(PREFIX):
+            name = variable.removeprefix(PREFIX).lower()
+            _known(name, variable, written=variable, known=_variables())
+    read = EnvSettingsSource(Settings)()
+    return {name: _Given(value, PREFIX + name.upper()) for name, value in read.items()}
 
 
 def _from_file(file: Path) -> dict[str, _Given]:
